@@ -1,0 +1,1 @@
+//! The mix goes somewhere: one small builder per output.

@@ -1,0 +1,1 @@
+//! Our own GStreamer elements, each tested alone with a harness.

@@ -1,0 +1,1 @@
+//! Many tracks become one picture and one sound.

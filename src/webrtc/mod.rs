@@ -1,0 +1,1 @@
+//! One endpoint: a webrtcbin and what it takes to trust it.
