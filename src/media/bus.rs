@@ -58,8 +58,8 @@ pub(super) fn watch(pipeline: &gst::Pipeline) -> Option<mpsc::Receiver<BusEvent>
 fn translate(pipeline: &gst::Pipeline, message: &gst::Message) -> Option<BusEvent> {
     let kind = match message.view() {
         gst::MessageView::Error(error) => {
-            let debug = error.debug().unwrap_or_default();
-            tracing::warn!(pipeline = %pipeline.name(), origin = ?error.src().map(|s| s.path_string()), error = %error.error(), %debug, "element failed");
+            let detail = error.debug().unwrap_or_default();
+            tracing::warn!(pipeline = %pipeline.name(), origin = ?error.src().map(|s| s.path_string()), error = %error.error(), %detail, "element failed");
             BusEventKind::Error(error.error().to_string())
         }
         gst::MessageView::Warning(warning) => {
