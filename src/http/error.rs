@@ -23,6 +23,12 @@ pub(super) fn reply(status: StatusCode, code: &str, message: &str) -> Response {
     warp::reply::with_status(warp::reply::json(&Body { code, message }), status).into_response()
 }
 
+/// Something of ours failed.
+pub(super) fn internal(message: &str) -> Response {
+    tracing::error!(message, "a request failed");
+    reply(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+}
+
 /// What a room says about a recording, as an answer.
 pub(super) fn recording(error: &RecordingError) -> Response {
     let (status, code) = match error {

@@ -74,6 +74,28 @@ pub fn remove(element: &impl IsA<gst::Element>) {
     });
 }
 
+/// Makes `target`, a pad of an element in `bin`, reachable from outside of it.
+///
+/// # Errors
+/// When the bin refuses the pad.
+pub fn open(bin: &gst::Bin, target: &gst::Pad) -> Result<gst::GhostPad, GraftError> {
+    let opening = || GraftError::refused("opening a bin");
+    // Named after whose pad it is: several elements in one bin have a pad called `sink`.
+    let owner = target.parent().map(|parent| parent.name()).unwrap_or_default();
+    let ghost = gst::GhostPad::builder_with_target(target).map_err(opening())?.name(format!("{owner}-{}", target.name())).build();
+    ghost.set_active(true).map_err(opening())?;
+    bin.add_pad(&ghost).map_err(opening())?;
+    Ok(ghost)
+}
+
+/// Closes what [`open`] opened. Unlink it first.
+pub fn close(ghost: &gst::GhostPad) {
+    let _ = ghost.set_active(false);
+    if let Some(bin) = ghost.parent().and_downcast::<gst::Bin>() {
+        let _ = bin.remove_pad(ghost);
+    }
+}
+
 /// One way out of a tee to a pad in the same pipeline, detached when dropped.
 #[derive(Debug)]
 pub struct Branch {
@@ -90,12 +112,7 @@ impl Branch {
     pub fn new(tee: &gst::Element, bin: Option<&gst::Bin>, target: &gst::Pad) -> Result<Self, GraftError> {
         let ghost = match bin {
             None => None,
-            Some(bin) => {
-                let ghost = gst::GhostPad::with_target(target).map_err(GraftError::refused("opening a bin"))?;
-                ghost.set_active(true).map_err(GraftError::refused("opening a bin"))?;
-                bin.add_pad(&ghost).map_err(GraftError::refused("opening a bin"))?;
-                Some(ghost)
-            }
+            Some(bin) => Some(open(bin, target)?),
         };
         let tee_pad = tee.request_pad_simple("src_%u").ok_or(GraftError::Missing("tee"))?;
         let branch = Self { tee: tee.clone(), tee_pad, ghost };
@@ -112,10 +129,7 @@ impl Drop for Branch {
         }
         self.tee.release_request_pad(&self.tee_pad);
         if let Some(ghost) = &self.ghost {
-            let _ = ghost.set_active(false);
-            if let Some(bin) = ghost.parent().and_downcast::<gst::Bin>() {
-                let _ = bin.remove_pad(ghost);
-            }
+            close(ghost);
         }
     }
 }

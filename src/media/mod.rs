@@ -1,7 +1,9 @@
 //! Generic GStreamer: pipelines, their messages, links between them, descriptions. Ignorant of rooms and of WebRTC.
 
 pub mod bus;
+pub mod description;
 pub mod graft;
+pub mod link;
 pub mod pipeline;
 
 /// What a track carries.

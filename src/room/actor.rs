@@ -81,7 +81,7 @@ impl Actor {
                 Some(event) = self.endpoint_events.recv() => self.endpoint_event(event),
                 Some(event) = self.bus.recv() => self.bus_event(&event),
                 Some(finished) = self.finished.recv() => self.recording_finished(finished),
-                Some(event) = self.recordings.next_event() => self.mix_event(&event),
+                reason = self.recordings.mix_failed() => self.mix_failed(&reason),
                 _ = watch.tick() => self.watch(),
             }
             if self.participants.is_empty() {

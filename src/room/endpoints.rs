@@ -5,7 +5,7 @@ use super::participant::{Publisher, Subscription};
 use super::publication::Publication;
 use super::Event;
 use crate::id::{EndpointId, ParticipantId};
-use crate::webrtc::candidate::{self, Candidate};
+use crate::webrtc::candidate::{self, Candidate, CandidatePolicy};
 use crate::webrtc::sdp::{self, Policy, Role};
 use crate::webrtc::{Endpoint, EndpointError, EndpointEvent, EndpointEventKind, IncomingTrack};
 
@@ -50,27 +50,24 @@ impl Actor {
     }
 
     pub(super) fn candidate(&mut self, id: &ParticipantId, sender: &ParticipantId, text: &str) {
-        let candidate = match candidate::parse(text) {
-            Ok(Candidate::Candidate(candidate)) => candidate,
-            Ok(Candidate::EndOfCandidates) => String::new(),
-            Ok(Candidate::Ignored(reason)) => {
-                return tracing::debug!(participant = %id, reason, "candidate ignored");
-            }
+        let policy = CandidatePolicy { tcp: self.context.config.ice.tcp, loopback: true };
+        let candidate = match candidate::parse(text, policy) {
+            Ok(Candidate::Line(candidate)) => candidate,
+            Ok(Candidate::End) => String::new(),
+            Ok(Candidate::Ignored(reason)) => return tracing::debug!(participant = %id, ?reason, "candidate ignored"),
             Err(error) => return self.refuse(id, "bad_candidate", &error.to_string(), Some(sender)),
         };
         let known = self.participants.contains_key(sender);
         let Some(participant) = self.participants.get_mut(id) else { return };
-        match participant.endpoint(sender) {
-            Some(endpoint) => endpoint.add_candidate(&candidate),
-            None if !known => {
-                let message = format!("a candidate for {sender}, who is not in this room, was dropped");
-                self.refuse(id, "unknown_participant", &message, Some(sender));
-            }
-            None if !participant.keep_candidate(sender, candidate) => {
-                let message = format!("too many candidates for {sender} came before an offer: send the offer first");
-                self.refuse(id, "bad_candidate", &message, Some(sender));
-            }
-            None => {}
+        if let Some(endpoint) = participant.endpoint(sender) {
+            return endpoint.add_candidate(&candidate);
+        }
+        if !known {
+            let message = format!("a candidate for {sender}, who is not in this room, was dropped");
+            self.refuse(id, "unknown_participant", &message, Some(sender));
+        } else if !participant.keep_candidate(sender, candidate) {
+            let message = format!("too many candidates for {sender} came before an offer: send the offer first");
+            self.refuse(id, "bad_candidate", &message, Some(sender));
         }
     }
 

@@ -10,11 +10,9 @@ mod publication;
 mod recordings;
 mod registry;
 
-use std::time::SystemTime;
-
 use tokio::sync::{mpsc, oneshot};
 
-use crate::egress::catalogue::Entry;
+use crate::egress::manifest::Manifest;
 use crate::id::{ParticipantId, ParticipantName, RecordingId, RoomName};
 use crate::webrtc::LocalCandidate;
 
@@ -40,8 +38,8 @@ pub struct Member {
 pub struct Running {
     /// The recording.
     pub id: RecordingId,
-    /// When it began.
-    pub started_at: SystemTime,
+    /// When it began, in milliseconds since 1970.
+    pub started_at: u64,
 }
 
 /// What one may ask of a room.
@@ -84,13 +82,13 @@ pub enum Command {
         candidate: String,
     },
     /// Record the mix of the room.
-    StartRecording(oneshot::Sender<Result<Entry, RecordingError>>),
+    StartRecording(oneshot::Sender<Result<Manifest, RecordingError>>),
     /// End a recording and finalise its file.
     StopRecording {
         /// Which.
         id: RecordingId,
         /// What became of it.
-        reply: oneshot::Sender<Result<Entry, RecordingError>>,
+        reply: oneshot::Sender<Result<Manifest, RecordingError>>,
     },
     /// Send everybody away and finalise what is being recorded.
     Close,
@@ -129,7 +127,7 @@ pub enum Event {
     /// From now on the room is recorded.
     RecordingStarted(Running),
     /// The recording is over.
-    RecordingStopped(Entry),
+    RecordingStopped(Manifest),
     /// Something of yours failed; the rest goes on.
     Error {
         /// A stable word for programs.
@@ -203,7 +201,7 @@ impl RoomHandle {
     ///
     /// # Errors
     /// When one runs already, or mixing or writing cannot start.
-    pub async fn start_recording(&self) -> Result<Entry, RecordingError> {
+    pub async fn start_recording(&self) -> Result<Manifest, RecordingError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::StartRecording(reply)).await;
         answer.await.unwrap_or_else(|_| Err(RecordingError::NoRoom(self.name.to_string())))
@@ -213,7 +211,7 @@ impl RoomHandle {
     ///
     /// # Errors
     /// When it does not run in this room, or its file could not be finalised.
-    pub async fn stop_recording(&self, id: &RecordingId) -> Result<Entry, RecordingError> {
+    pub async fn stop_recording(&self, id: &RecordingId) -> Result<Manifest, RecordingError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::StopRecording { id: id.clone(), reply }).await;
         answer.await.unwrap_or_else(|_| Err(RecordingError::NotRunning(id.clone())))

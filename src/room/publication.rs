@@ -44,9 +44,7 @@ impl Publication {
             .property("allow-not-linked", true)
             .build()
             .map_err(|_| GraftError::Missing("tee"))?;
-        let source = gst::GhostPad::with_target(&track.pad).map_err(GraftError::refused("leaving a bin"))?;
-        source.set_active(true).map_err(GraftError::refused("leaving a bin"))?;
-        bin.add_pad(&source).map_err(GraftError::refused("leaving a bin"))?;
+        let source = graft::open(bin, &track.pad)?;
         graft::add(pipeline.upcast_ref(), &tee)?;
         let throttle = KeyframeThrottle::new(KEYFRAME_INTERVAL);
         let publication = Self { tap: None, source, tee, codec: track.codec, throttle };
@@ -80,7 +78,7 @@ impl Publication {
         let name = format!("tap-{}", self.tee.name());
         let output = Output { codec: self.codec, payload: TAP_PAYLOAD, ssrc: 1, extensions: Vec::new() };
         let forwarder = Forwarder::new(&name, output, self.throttle());
-        let outlet = Outlet::new(&format!("{name}-outlet"))?;
+        let outlet = Outlet::new(&format!("{name}-outlet"));
         graft::add(pipeline.upcast_ref(), outlet.element())?;
         let mut tap = Tap { branch: None, forwarder, outlet };
         graft::add(pipeline.upcast_ref(), &tap.forwarder)?;
@@ -103,10 +101,7 @@ impl Drop for Publication {
         if let Some(peer) = self.source.peer() {
             let _ = self.source.unlink(&peer);
         }
-        let _ = self.source.set_active(false);
-        if let Some(bin) = self.source.parent().and_downcast::<gst::Bin>() {
-            let _ = bin.remove_pad(&self.source);
-        }
+        graft::close(&self.source);
         graft::remove(&self.tee);
     }
 }

@@ -68,8 +68,8 @@ impl Registry {
     /// The room in which the recording runs.
     #[must_use]
     pub fn recording_in(&self, id: &RecordingId) -> Option<RoomHandle> {
-        let entry = self.context.catalogue.get(id)?;
-        self.get(&RoomName::parse(&entry.room).ok()?)
+        let manifest = self.context.catalogue.get(id)?;
+        self.get(&RoomName::parse(&manifest.room).ok()?)
     }
 
     /// Joins a room, which is opened if nobody is in it. The first of `events` is then [`Event::Joined`].

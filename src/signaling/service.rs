@@ -1,10 +1,11 @@
 //! The Socket.IO service: its limits, and one session per connection.
 
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use socketioxide::extract::{Data, SocketRef};
+use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::{ParserConfig, SocketIo, layer::SocketIoLayer};
 use tokio::sync::{mpsc, oneshot};
 
@@ -60,19 +61,30 @@ fn connected(socket: &SocketRef, signaling: Signaling) {
     let (queue, messages) = mpsc::channel(MAX_WAITING);
     let (went, gone) = oneshot::channel();
     tracing::debug!(session = %socket.id, "connected");
-    // Not async: socketioxide runs asynchronous handlers side by side, and the order would be lost.
-    socket.on(tutorial::EVENT, move |socket: SocketRef, Data::<Value>(message)| {
+    let take = move |socket: SocketRef, message: Value| {
         if let Err(error) = queue.try_send(message) {
             tracing::warn!(session = %socket.id, %error, "a client sends faster than its room can take: disconnected");
             let _ = socket.disconnect();
         }
+    };
+    let take_other = take.clone();
+    // Queued before the future is made: socketioxide runs futures side by side, and the order would be lost. What is no
+    // JSON object of ours becomes null, which the session refuses like any other nonsense.
+    socket.on(tutorial::EVENT, move |socket: SocketRef, TryData::<Value>(message)| {
+        take(socket, message.unwrap_or(Value::Null));
+        ready(())
     });
-    let went = Mutex::new(Some(went));
+    socket.on_fallback(move |socket: SocketRef| {
+        take_other(socket, Value::Null);
+        ready(())
+    });
+    let went = Arc::new(Mutex::new(Some(went)));
     socket.on_disconnect(move |socket: SocketRef| {
         tracing::debug!(session = %socket.id, "disconnected");
         if let Some(went) = went.lock().ok().and_then(|mut went| went.take()) {
             let _ = went.send(());
         }
+        ready(())
     });
     tokio::spawn(Session::new(socket.clone(), signaling.registry, signaling.ice).run(messages, gone));
 }

@@ -27,12 +27,10 @@
 //!
 //! Times are milliseconds since 1970. Error codes are stable; messages are for people.
 
-use std::time::SystemTime;
-
 use serde::{Deserialize, Serialize};
 
 use crate::config::Ice;
-use crate::egress::catalogue::Entry;
+use crate::egress::manifest::{Manifest, State};
 use crate::room::{Event, Member, Running};
 
 /// The Socket.IO event that carries everything.
@@ -124,7 +122,7 @@ pub enum ServerMessage {
         /// Which recording.
         id: String,
         /// `complete` or `failed`.
-        state: String,
+        state: State,
         /// Where the file is.
         url: String,
     },
@@ -209,7 +207,7 @@ impl ServerMessage {
                 },
             },
             Event::RecordingStarted(running) => Self::RecordingStarted(running.into()),
-            Event::RecordingStopped(entry) => Self::recording_stopped(&entry),
+            Event::RecordingStopped(manifest) => Self::recording_stopped(&manifest),
             Event::Error { code, message, sender } => {
                 Self::Error { code, message, userid: sender.map(|sender| sender.to_string()) }
             }
@@ -217,11 +215,11 @@ impl ServerMessage {
         }
     }
 
-    fn recording_stopped(entry: &Entry) -> Self {
+    fn recording_stopped(manifest: &Manifest) -> Self {
         Self::RecordingStopped {
-            id: entry.id.to_string(),
-            state: entry.state.as_str().to_owned(),
-            url: format!("/api/v1/recordings/{}/file", entry.id),
+            id: manifest.id.to_string(),
+            state: manifest.state,
+            url: format!("/api/v1/recordings/{}/file", manifest.id),
         }
     }
 }
@@ -234,8 +232,7 @@ impl From<Member> for User {
 
 impl From<Running> for Recording {
     fn from(running: Running) -> Self {
-        let since = running.started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { id: running.id.to_string(), started_at: u64::try_from(since.as_millis()).unwrap_or(u64::MAX) }
+        Self { id: running.id.to_string(), started_at: running.started_at }
     }
 }
 

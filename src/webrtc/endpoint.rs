@@ -19,6 +19,7 @@ use super::tuning::{self, Heard};
 use super::{ice, negotiation};
 use crate::config::Ice;
 use crate::id::EndpointId;
+use crate::media::bus::BusEvent;
 use crate::media::graft::{self, GraftError};
 
 /// How long an endpoint may take from its offer to connected media.
@@ -103,8 +104,6 @@ pub struct EndpointContext {
     pub ice: Ice,
     /// The latency of publishers' jitter buffers, in milliseconds.
     pub jitter_milliseconds: u32,
-    /// Seconds of silence after which a connected endpoint is over.
-    pub silence: Duration,
     /// Where endpoints report to.
     pub events: mpsc::Sender<EndpointEvent>,
 }
@@ -130,7 +129,7 @@ impl Endpoint {
         webrtcbin.set_property("latency", context.jitter_milliseconds);
         ice::apply(&element, &context.ice);
         let heard = Heard::now();
-        tuning::tune(&webrtcbin, offer.max_streams(), &heard);
+        tuning::tune(&webrtcbin, max_streams(&offer), &heard);
         let endpoint = Self {
             id,
             webrtcbin,
@@ -162,6 +161,12 @@ impl Endpoint {
     #[must_use]
     pub fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// Whether a bus event comes from inside of it.
+    #[must_use]
+    pub fn owns(&self, event: &BusEvent) -> bool {
+        event.is_from(&self.element_name()) || self.slots.iter().any(|slot| event.is_from(&slot.forwarder.name()))
     }
 
     /// Notes that [`EndpointEventKind::Connected`] came, and lets its slots send.
@@ -199,7 +204,7 @@ impl Endpoint {
     pub(super) fn negotiate(
         &self,
         events: mpsc::Sender<EndpointEvent>,
-        stream: Option<String>,
+        stream: String,
         prepare: impl FnOnce(&gst::Element) + Send + 'static,
         link: impl FnOnce(&gst::Element) -> Result<(), EndpointError> + Send + 'static,
     ) {
@@ -209,7 +214,7 @@ impl Endpoint {
             let answered = async {
                 let raw = negotiation::answer(&webrtcbin, &offer.to_sdp(), prepare).await?;
                 link(&webrtcbin)?;
-                sdp::finish_answer(&raw, &offer, stream.as_deref())
+                sdp::finish_answer(&raw, &offer, &stream)
                     .map_err(|error| EndpointError::Negotiation { step: "finishing the answer", detail: error.to_string() })
             };
             let kind = answered.await.map_or_else(EndpointEventKind::Failed, EndpointEventKind::Answer);
@@ -219,7 +224,8 @@ impl Endpoint {
 
     fn report_candidates(&self, events: &mpsc::Sender<EndpointEvent>) {
         let (id, events) = (self.id.clone(), events.clone());
-        let (mid, line) = self.offer.transport_line();
+        // All m-lines are bundled: the first one's transport carries them all.
+        let Some((line, mid)) = self.offer.remote_line(0).map(|(line, mid)| (line, mid.to_owned())) else { return };
         self.webrtcbin.connect("on-ice-candidate", false, move |values| {
             let candidate = values.get(2).and_then(|value| value.get::<String>().ok())?;
             let candidate = LocalCandidate { candidate, mid: mid.clone(), line };
@@ -251,6 +257,11 @@ impl Drop for Endpoint {
         }
         graft::remove(&self.webrtcbin);
     }
+}
+
+/// What the client declared, and two for what it may yet send: each undeclared SSRC would cost a pad and two threads.
+fn max_streams(offer: &Offer) -> u32 {
+    u32::try_from(offer.ssrc_count()).unwrap_or(u32::MAX).saturating_add(2)
 }
 
 fn element_name(id: &EndpointId) -> String {

@@ -30,6 +30,9 @@ impl IncomingTrack {
     }
 }
 
+/// A publisher is sent nothing, so that this name never appears.
+const NO_STREAM: &str = "none";
+
 impl Endpoint {
     /// An endpoint in `bin` that receives what the client of `offer` publishes.
     ///
@@ -39,14 +42,15 @@ impl Endpoint {
         let endpoint = Self::open(bin, offer, context)?;
         endpoint.prefer_codecs();
         endpoint.announce_tracks(&context.events);
-        endpoint.negotiate(context.events.clone(), None, |_| {}, |_| Ok(()));
+        endpoint.negotiate(context.events.clone(), NO_STREAM.to_owned(), |_| {}, |_| Ok(()));
         Ok(endpoint)
     }
 
     /// webrtcbin makes the transceivers itself, in m-line order, while it creates the answer, and asks for their codecs
     /// right after. It holds its lock meanwhile: only properties of the transceiver may be touched.
     fn prefer_codecs(&self) {
-        let preferences = Mutex::new((0..self.offer.accepted()).map(|index| self.offer.receive_caps(index)).collect::<Vec<_>>().into_iter());
+        let preferences = (0..self.offer.sections.len()).filter_map(|index| self.offer.preferences(index, None));
+        let preferences = Mutex::new(preferences.collect::<Vec<_>>().into_iter());
         self.webrtcbin.connect("on-new-transceiver", false, move |values| {
             let transceiver = values.get(1)?.get::<gst_webrtc::WebRTCRTPTransceiver>().ok()?;
             let caps = preferences.lock().ok()?.next()?;
@@ -58,7 +62,7 @@ impl Endpoint {
 
     fn announce_tracks(&self, events: &mpsc::Sender<EndpointEvent>) {
         let (id, events) = (self.id.clone(), events.clone());
-        let codecs: Vec<Codec> = (0..self.offer.accepted()).map(|index| self.offer.codec(index)).collect();
+        let codecs: Vec<Codec> = self.offer.sections.iter().map(|section| section.codec.codec).collect();
         self.webrtcbin.connect_pad_added(move |_, pad| {
             if pad.direction() != gst::PadDirection::Src {
                 return;

@@ -1,6 +1,8 @@
 //! Sending to a client: one forwarder per m-line, there from the start, fed by whichever track the room links to it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -8,7 +10,7 @@ use gstreamer_webrtc as gst_webrtc;
 
 use super::endpoint::{Endpoint, EndpointContext, EndpointError};
 use super::sdp::Offer;
-use crate::elements::forwarder::{Forwarder, Output};
+use crate::elements::forwarder::{Forwarder, KeyframeThrottle, Output};
 use crate::media::graft::{self, GraftError};
 use crate::media::{Codec, Kind};
 
@@ -49,21 +51,23 @@ impl Endpoint {
         context: &EndpointContext,
     ) -> Result<Self, EndpointError> {
         let mut endpoint = Self::open(bin, offer, context)?;
+        let offer = Arc::clone(&endpoint.offer);
         let mut caps = Vec::new();
-        for index in 0..endpoint.offer.accepted() {
+        for (index, section) in offer.sections.iter().enumerate() {
             // Random, as RFC 3550 section 8.1 wants it; nobody else sends on this connection.
             let ssrc = rand::random_range(1..u32::MAX);
-            let codec = endpoint.offer.codec(index);
-            let output = Output { codec, payload: endpoint.offer.payload(index), ssrc, extensions: Vec::new() };
-            let forwarder = Forwarder::new(&format!("forwarder-{}-{index}", endpoint.id), output);
+            let codec = section.codec.codec;
+            let output = Output { codec, payload: section.codec.payload, ssrc, extensions: Vec::new() };
+            let throttle = KeyframeThrottle::new(Duration::ZERO);
+            let forwarder = Forwarder::new(&format!("forwarder-{}-{index}", endpoint.id), output, throttle);
             graft::add(bin, &forwarder)?;
-            caps.push(endpoint.offer.send_caps(index, ssrc));
+            caps.extend(offer.preferences(index, Some(ssrc)));
             endpoint.slots.push(Slot { codec, forwarder, seen: AtomicU64::new(0) });
         }
         let forwarders: Vec<_> = endpoint.slots.iter().map(|slot| slot.forwarder.clone()).collect();
         endpoint.negotiate(
             context.events.clone(),
-            Some(stream.to_owned()),
+            stream.to_owned(),
             move |webrtcbin| add_senders(webrtcbin, &caps),
             move |webrtcbin| link(&forwarders, webrtcbin),
         );
