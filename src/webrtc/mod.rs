@@ -1,1 +1,5 @@
 //! One endpoint: a webrtcbin and what it takes to trust it.
+
+pub mod candidate;
+pub mod fingerprint;
+pub mod sdp;
