@@ -149,7 +149,7 @@ impl<'a> Extra<'a> {
     fn write(&self, line: &mut String, typ: &str, tcp: bool) {
         if typ != "host" {
             // Always present, as RFC 8839 wants it. Its value is informative.
-            let (address, port) = self.related.unwrap_or((Ipv4Addr::UNSPECIFIED.into(), 0));
+            let (address, port) = self.related.unwrap_or((IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
             line.push_str(&format!(" raddr {address} rport {port}"));
         }
         if let (true, Some(tcp_type)) = (tcp, self.tcp_type) {

@@ -148,6 +148,7 @@ fn certificate(pem: &str) -> Result<Vec<u8>, FingerprintError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

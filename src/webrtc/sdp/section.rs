@@ -128,7 +128,9 @@ fn extensions(attributes: &Attributes<'_>) -> Result<Vec<Extension>, SdpError> {
 }
 
 /// The SSRCs, and the pairs of one with its retransmissions.
-fn ssrcs(attributes: &Attributes<'_>, policy: &Policy) -> Result<(Vec<u32>, Vec<(u32, u32)>), SdpError> {
+type Streams = (Vec<u32>, Vec<(u32, u32)>);
+
+fn ssrcs(attributes: &Attributes<'_>, policy: &Policy) -> Result<Streams, SdpError> {
     let (mut ssrcs, mut pairs) = (attributes.ssrcs.clone(), attributes.retransmissions.clone());
     let mut seen = Vec::new();
     for ssrc in pairs.iter().flat_map(|&(first, second)| [first, second]) {
