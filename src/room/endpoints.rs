@@ -50,7 +50,7 @@ impl Actor {
     }
 
     pub(super) fn candidate(&mut self, id: &ParticipantId, sender: &ParticipantId, text: &str) {
-        let policy = CandidatePolicy { tcp: self.context.config.ice.tcp, loopback: true };
+        let policy = CandidatePolicy { tcp: self.context.config.ice.tcp, loopback: false };
         let candidate = match candidate::parse(text, policy) {
             Ok(Candidate::Line(candidate)) => candidate,
             Ok(Candidate::End) => String::new(),
