@@ -1,8 +1,58 @@
 //! plenum: a native media server for rooms.
+//!
+//! Browsers hold a group call through it; it forwards, mixes, records and streams the call. One process, no headless
+//! browser, no sidecar.
+//!
+//! # The map
+//! Each module imports only those left of it; `tests/architecture.rs` holds this line against the code.
+//!
+//! ```text
+//! id, config, telemetry ← media ← elements ← webrtc ← mix ← egress ← room ← signaling ← http ← check ← server ← main
+//! ```
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`id`], [`config`], [`telemetry`] | names, settings, logs |
+//! | [`media`] | generic GStreamer: pipelines with one clock, their messages, grafting, links, descriptions |
+//! | [`elements`] | our own elements: the forwarder |
+//! | [`webrtc`] | one peer connection: SDP, ICE, the check of the DTLS certificate |
+//! | [`mix`] | many tracks become one picture and one sound: layout, compositor, audio |
+//! | [`egress`] | where a mix goes: recordings and their catalogue |
+//! | [`room`] | who is there, who gets what: one task per room, commands in, events out |
+//! | [`signaling`] | Socket.IO sessions and their dialects |
+//! | [`http`] | page, REST API, errors |
+//! | [`check`], [`server`] | what is missing on this machine; everything wired together |
+//!
+//! # Threads
+//! - **Tokio workers** run the tasks: one per room ([`room`]), one per connection ([`signaling`]), one per pipeline's bus.
+//!   Only a room's task touches that room's state; it never blocks.
+//! - **Streaming threads** belong to GStreamer. Those of a publisher's webrtcbin carry its packets all the way to the
+//!   sockets of all viewers: there is no queue in between. Our code there takes one short lock per packet or list.
+//! - **GStreamer's pool** ends what is taken off a pipeline, since that may have to wait.
+//!
+//! # Three flows
+//! A **packet** of Ann for Bob: UDP → Ann's publishing webrtcbin (ICE, DTLS, SRTP, jitter buffer) → tee → the
+//! [forwarder](elements::forwarder) of Bob's branch (gate, rewriting) → Bob's webrtcbin → UDP. Bob's keyframe requests take
+//! the same way back and are limited there.
+//!
+//! A **message**: websocket → socketioxide → [`signaling`]'s queue → session → [`room::Command`] → the room's task →
+//! [`room::Event`] → session → websocket. What webrtcbin has to say arrives in the same task as an
+//! [`EndpointEvent`](webrtc::EndpointEvent).
+//!
+//! A **recording**: `POST …/recordings` → [`room::Command::StartRecording`] → the room starts its [mix](mix::Mix), opens a
+//! tap on every tee and links it to the mix → decoders → compositor and audiomixer → encoders → links → the
+//! [recording](egress::recording)'s own pipeline → file. Stopping sends EOS into that last pipeline only.
 
+pub mod check;
+pub mod config;
 pub mod egress;
 pub mod elements;
+pub mod http;
 pub mod id;
 pub mod media;
 pub mod mix;
+pub mod room;
+pub mod server;
+pub mod signaling;
+pub mod telemetry;
 pub mod webrtc;

@@ -1,1 +1,105 @@
-fn main() {}
+//! The binary: arguments, configuration, logging, then the server until a signal comes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use gstreamer as gst;
+use plenum::config::{Config, Overrides};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A bad argument or configuration (EX_USAGE).
+const USAGE: u8 = 64;
+/// Something that must be installed is missing (EX_UNAVAILABLE).
+const UNAVAILABLE: u8 = 69;
+/// Anything else that went wrong (EX_SOFTWARE).
+const INTERNAL: u8 = 70;
+
+/// A native media server for rooms: forwards, mixes and records group calls.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The configuration file; plenum.example.toml shows every key.
+    #[arg(long, global = true, env = "PLENUM_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where to serve, address and port; PLENUM_LISTEN does the same. [default: 127.0.0.1:3000]
+    #[arg(long, global = true)]
+    listen: Option<SocketAddr>,
+    /// The folder for recordings. [default: recordings]
+    #[arg(long, global = true)]
+    recordings: Option<PathBuf>,
+    /// A folder whose files replace those of the same name in the built-in pipelines/.
+    #[arg(long, global = true)]
+    pipelines: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve; also without any command.
+    Serve,
+    /// Say which GStreamer elements are missing and which Debian package has each.
+    Check,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let overrides =
+        Overrides { listen: arguments.listen, recordings: arguments.recordings, pipelines: arguments.pipelines };
+    let config = match Config::load(arguments.config.as_deref(), overrides) {
+        Ok(config) => config,
+        Err(error) => return fail(USAGE, &error.into()),
+    };
+    if let Err(error) = plenum::telemetry::start(&config.log) {
+        return fail(USAGE, &error);
+    }
+    if let Err(error) = prepare_gstreamer() {
+        return fail(INTERNAL, &error);
+    }
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Check => check(&config),
+        Command::Serve => match serve(config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(INTERNAL, &error),
+        },
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "before logging works there is nowhere else to say it")]
+fn fail(code: u8, error: &anyhow::Error) -> ExitCode {
+    eprintln!("plenum: {error:#}");
+    ExitCode::from(code)
+}
+
+fn prepare_gstreamer() -> anyhow::Result<()> {
+    gst::init().context("GStreamer cannot start")?;
+    plenum::telemetry::bridge_gstreamer();
+    plenum::elements::register().context("our own GStreamer elements cannot be registered")
+}
+
+#[allow(clippy::print_stdout, reason = "the report is the output of this command")]
+fn check(config: &Config) -> ExitCode {
+    let report = plenum::check::run(config.pipelines.as_deref());
+    println!("{report}");
+    if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(UNAVAILABLE) }
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}: is another server running there?", config.listen))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    plenum::server::run(listener, config, stop).await
+}

@@ -1,1 +1,17 @@
 //! Our own GStreamer elements, each tested alone with a harness.
+//!
+//! They know RTP and codecs, but neither rooms nor WebRTC. They own no threads: each works in the streaming thread of
+//! whoever pushes into it.
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+pub mod forwarder;
+
+/// Makes the elements known to GStreamer by name, so that descriptions may use them. May be called again.
+///
+/// # Errors
+/// When GStreamer is not initialised or refuses a type.
+pub fn register() -> Result<(), gst::glib::BoolError> {
+    gst::Element::register(None, forwarder::FACTORY, gst::Rank::NONE, forwarder::Forwarder::static_type())
+}

@@ -1,6 +1,9 @@
 //! Generic GStreamer: pipelines, their messages, links between them, descriptions. Ignorant of rooms and of WebRTC.
 
 pub mod bus;
+pub mod description;
+pub mod graft;
+pub mod link;
 pub mod pipeline;
 
 /// What a track carries.
@@ -69,6 +72,15 @@ impl Codec {
         match self {
             Self::Opus => 48_000,
             Self::Vp8 | Self::H264 => 90_000,
+        }
+    }
+}
+
+impl From<crate::config::VideoCodec> for Codec {
+    fn from(codec: crate::config::VideoCodec) -> Self {
+        match codec {
+            crate::config::VideoCodec::Vp8 => Self::Vp8,
+            crate::config::VideoCodec::H264 => Self::H264,
         }
     }
 }

@@ -1,1 +1,18 @@
-//! One endpoint: a webrtcbin and what it takes to trust it.
+//! One endpoint: a webrtcbin, and all that it takes to trust and to end it.
+//!
+//! An endpoint is immutable: the client offers once, the server answers once. Whoever wants something else opens another
+//! endpoint. Callbacks of webrtcbin run on its threads; they hold no room state and only send an [`EndpointEvent`].
+
+pub mod candidate;
+pub mod endpoint;
+pub mod fingerprint;
+pub mod ice;
+mod negotiation;
+mod publisher;
+pub mod sdp;
+mod subscriber;
+mod tuning;
+
+pub use endpoint::{Endpoint, EndpointContext, EndpointError, EndpointEvent, EndpointEventKind, LocalCandidate};
+pub use publisher::IncomingTrack;
+pub use subscriber::Slot;

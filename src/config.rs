@@ -1,0 +1,263 @@
+//! What an operator may set, and nothing else: unknown keys are errors.
+//!
+//! Later wins: built-in defaults, the TOML file of `--config`, `PLENUM_*` environment variables (`PLENUM_ICE__PORT_MIN`
+//! sets `ice.port_min`), flags. `plenum.example.toml` is the commented reference; a test keeps it equal to the defaults.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+/// Everything an operator may set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where page, API and signaling are served.
+    pub listen: SocketAddr,
+    /// Pages of other origins that may connect, as `https://host:port`; `*` for every page.
+    pub origins: Vec<String>,
+    /// The folder that holds recordings; made when missing.
+    pub recordings: PathBuf,
+    /// A folder whose files replace those of the same name in the built-in `pipelines/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipelines: Option<PathBuf>,
+    /// Rooms and who may be in them.
+    pub rooms: Rooms,
+    /// How media finds its way.
+    pub ice: Ice,
+    /// The picture and sound that recordings hold.
+    pub mix: Mix,
+    /// What is written to standard error.
+    pub log: Log,
+}
+
+/// Rooms and who may be in them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rooms {
+    /// The most rooms at a time.
+    pub max_rooms: usize,
+    /// The most participants in a room.
+    pub max_participants: usize,
+    /// The video codec of every room: fixed, so that an answer never waits for a publisher.
+    pub video_codec: VideoCodec,
+    /// Seconds without a packet after which an endpoint counts as dead.
+    pub silence_seconds: u64,
+    /// How long the jitter buffer of a publisher waits for a lost packet, in milliseconds. Packets in order never wait.
+    pub jitter_milliseconds: u32,
+}
+
+/// The video codecs that a room may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoCodec {
+    /// VP8: every browser has it.
+    Vp8,
+    /// H.264.
+    H264,
+}
+
+/// How media finds its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ice {
+    /// The local addresses to offer; empty for all of them.
+    pub addresses: Vec<IpAddr>,
+    /// The lowest UDP port for media; 0 lets the system choose.
+    pub port_min: u16,
+    /// The highest UDP port for media.
+    pub port_max: u16,
+    /// Whether to offer candidates over TCP too.
+    pub tcp: bool,
+    /// STUN servers as `stun:host:port`; the first serves the server itself, all go to the page.
+    pub stun: Vec<String>,
+    /// TURN servers, for the server and for the page.
+    pub turn: Vec<Turn>,
+}
+
+/// One TURN server.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// `turn:host:port`, with `?transport=udp` or `tcp` if wanted; `turns:` for TLS.
+    pub url: String,
+    /// The name to log in with.
+    pub username: String,
+    /// The password to log in with.
+    pub credential: String,
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn").field("url", &self.url).field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// The picture and sound that recordings hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mix {
+    /// Width in pixels, even.
+    pub width: u32,
+    /// Height in pixels, even.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: u32,
+    /// Video bitrate in kilobits per second.
+    pub video_kbps: u32,
+    /// Audio bitrate in kilobits per second.
+    pub audio_kbps: u32,
+}
+
+/// What is written to standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// A filter such as `info` or `plenum=debug,warn`.
+    pub filter: String,
+    /// Whether each line is a JSON object.
+    pub json: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            origins: Vec::new(),
+            recordings: PathBuf::from("recordings"),
+            pipelines: None,
+            rooms: Rooms {
+                max_rooms: 1000,
+                max_participants: 100,
+                video_codec: VideoCodec::Vp8,
+                silence_seconds: 10,
+                jitter_milliseconds: 80,
+            },
+            ice: Ice { addresses: Vec::new(), port_min: 0, port_max: 0, tcp: false, stun: Vec::new(), turn: Vec::new() },
+            mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128 },
+            log: Log { filter: "info".into(), json: false },
+        }
+    }
+}
+
+/// What flags on the command line set; `None` leaves what file and environment say.
+#[derive(Debug, Default, Serialize)]
+pub struct Overrides {
+    /// `--listen`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// `--recordings`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recordings: Option<PathBuf>,
+    /// `--pipelines`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipelines: Option<PathBuf>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A key is unknown, has the wrong type, or the file cannot be read.
+    #[error("configuration: {0}")]
+    Read(#[from] Box<figment::Error>),
+    /// A value is out of its range.
+    #[error("configuration: {key} is {value}: {remedy}")]
+    Value {
+        /// The key, dotted.
+        key: &'static str,
+        /// What it was.
+        value: String,
+        /// What would do.
+        remedy: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads the configuration from `file` if given, the environment and `overrides`, and checks it.
+    ///
+    /// # Errors
+    /// When a key is unknown, a value has the wrong type or is out of its range, or the file cannot be read.
+    pub fn load(file: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(file) = file {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let config: Self = figment
+            .merge(Env::prefixed("PLENUM_").ignore(&["config"]).split("__"))
+            .merge(Serialized::defaults(overrides))
+            .extract()
+            .map_err(Box::new)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |key, value: String, remedy| Err(ConfigError::Value { key, value, remedy });
+        if (self.ice.port_min == 0) != (self.ice.port_max == 0) || self.ice.port_min > self.ice.port_max {
+            let range = format!("{}..{}", self.ice.port_min, self.ice.port_max);
+            return wrong("ice.port_min and ice.port_max", range, "set both, the lower one first, or both to 0");
+        }
+        for (key, value) in [("mix.width", self.mix.width), ("mix.height", self.mix.height)] {
+            if value % 2 != 0 || !(64..=3840).contains(&value) {
+                return wrong(key, value.to_string(), "use an even number from 64 to 3840");
+            }
+        }
+        if !(1..=60).contains(&self.mix.fps) {
+            return wrong("mix.fps", self.mix.fps.to_string(), "use 1 to 60");
+        }
+        if self.rooms.silence_seconds < 2 {
+            return wrong("rooms.silence_seconds", self.rooms.silence_seconds.to_string(), "use 2 or more");
+        }
+        for url in &self.ice.stun {
+            if !url.starts_with("stun:") {
+                return wrong("ice.stun", url.clone(), "write it as stun:host:port");
+            }
+        }
+        for turn in &self.ice.turn {
+            if !turn.url.starts_with("turn:") && !turn.url.starts_with("turns:") {
+                return wrong("ice.turn.url", turn.url.clone(), "write it as turn:host:port or turns:host:port");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_is_the_default() {
+        let text = include_str!("../plenum.example.toml");
+        let example: Config = toml::from_str(text).expect("the example parses");
+        assert_eq!(example, Config::default());
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_are_errors() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("plenum.toml");
+        for (text, expected) in [
+            ("lisen = \"127.0.0.1:1\"", "lisen"),
+            ("[mix]\nwidth = 641", "even"),
+            ("[ice]\nport_min = 5000", "both"),
+            ("[ice]\nstun = [\"example.org\"]", "stun:host:port"),
+        ] {
+            std::fs::write(&file, text).expect("written");
+            let error = Config::load(Some(&file), Overrides::default()).expect_err(text).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("plenum.toml");
+        std::fs::write(&file, "listen = \"127.0.0.1:1\"\n[rooms]\nmax_rooms = 7").expect("written");
+        let listen = Some(SocketAddr::from(([127, 0, 0, 1], 2)));
+        let config = Config::load(Some(&file), Overrides { listen, ..Overrides::default() }).expect("valid");
+        assert_eq!((config.listen.port(), config.rooms.max_rooms), (2, 7));
+    }
+}

@@ -1,0 +1,54 @@
+//! The one way from an error to a status and a JSON body `{code, message}`.
+
+use std::convert::Infallible;
+
+use http::StatusCode;
+use serde::Serialize;
+use warp::reject::Rejection;
+use warp::reply::{Reply, Response};
+
+use crate::room::RecordingError;
+
+/// The body of every error.
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    /// A stable word for programs.
+    code: &'a str,
+    /// A sentence for people.
+    message: &'a str,
+}
+
+/// An error answer.
+pub(super) fn reply(status: StatusCode, code: &str, message: &str) -> Response {
+    warp::reply::with_status(warp::reply::json(&Body { code, message }), status).into_response()
+}
+
+/// Something of ours failed.
+pub(super) fn internal(message: &str) -> Response {
+    tracing::error!(message, "a request failed");
+    reply(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+}
+
+/// What a room says about a recording, as an answer.
+pub(super) fn recording(error: &RecordingError) -> Response {
+    let (status, code) = match error {
+        RecordingError::Already(_) => (StatusCode::CONFLICT, "already_recording"),
+        RecordingError::NotRunning(_) => (StatusCode::CONFLICT, "not_running"),
+        RecordingError::NoRoom(_) => (StatusCode::NOT_FOUND, "no_such_room"),
+        RecordingError::Media(_) => (StatusCode::INTERNAL_SERVER_ERROR, "recording_failed"),
+    };
+    reply(status, code, &error.to_string())
+}
+
+/// What no route took.
+pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
+    let (status, code, message) = if rejection.is_not_found() {
+        (StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+    } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address takes another method")
+    } else {
+        tracing::debug!(?rejection, "bad request");
+        (StatusCode::BAD_REQUEST, "bad_request", "the request was not understood")
+    };
+    Ok(reply(status, code, message))
+}

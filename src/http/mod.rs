@@ -1,0 +1,37 @@
+//! What is served over HTTP: the page, the API, the Socket.IO client, health. Composition only; each route has its file.
+
+mod error;
+pub mod origin;
+mod page;
+mod recordings;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use warp::Filter;
+use warp::reply::Response;
+
+use crate::egress::catalogue::Catalogue;
+use crate::room::Registry;
+
+/// What the routes need.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// All rooms.
+    pub registry: Registry,
+    /// All recordings.
+    pub catalogue: Arc<Catalogue>,
+}
+
+/// Every route, with errors as JSON `{code, message}`.
+#[must_use]
+pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let health = warp::path!("healthz").and(warp::get()).map(|| warp::reply::Reply::into_response("ok"));
+    health
+        .or(recordings::routes(api))
+        .unify()
+        .or(page::routes())
+        .unify()
+        .recover(error::recover)
+        .unify()
+}

@@ -1,0 +1,129 @@
+//! The REST API of recordings.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /api/v1/rooms/{room}/recordings` | 201 and the recording, which now runs |
+//! | `POST /api/v1/recordings/{id}/stop` | the recording, its file finalised |
+//! | `GET /api/v1/recordings` | `{"recordings": […]}`, the newest first |
+//! | `GET /api/v1/recordings/{id}` | the recording |
+//! | `GET /api/v1/recordings/{id}/file` | the MP4, with ranges |
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::BodyExt;
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use sync_wrapper::SyncStream;
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
+use warp::Filter;
+use warp::reject::Rejection;
+use warp::reply::{Reply, Response};
+
+use super::{Api, error};
+use crate::egress::catalogue::Catalogue;
+use crate::egress::manifest::{Manifest, State};
+use crate::id::{RecordingId, RoomName};
+use crate::room::RecordingError;
+
+#[derive(Debug, Serialize)]
+struct List {
+    recordings: Vec<Manifest>,
+}
+
+pub(super) fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let api = warp::any().map(move || api.clone());
+    let start = warp::path!("api" / "v1" / "rooms" / String / "recordings").and(warp::post()).and(api.clone()).then(start);
+    let stop = warp::path!("api" / "v1" / "recordings" / String / "stop").and(warp::post()).and(api.clone()).then(stop);
+    let list = warp::path!("api" / "v1" / "recordings").and(warp::get()).and(api.clone()).then(list);
+    let one = warp::path!("api" / "v1" / "recordings" / String).and(warp::get()).and(api.clone()).then(one);
+    let file = warp::path!("api" / "v1" / "recordings" / String / "file")
+        .and(warp::get().map(|| Method::GET).or(warp::head().map(|| Method::HEAD)).unify())
+        .and(warp::header::headers_cloned())
+        .and(api)
+        .then(file);
+    start.or(stop).unify().or(list).unify().or(one).unify().or(file).unify()
+}
+
+async fn start(room: String, api: Api) -> Response {
+    let room = percent_decode_str(&room).decode_utf8_lossy().into_owned();
+    let name = match RoomName::parse(&room) {
+        Ok(name) => name,
+        Err(error) => return error::reply(StatusCode::BAD_REQUEST, "bad_name", &error.to_string()),
+    };
+    let Some(handle) = api.registry.get(&name) else {
+        return error::recording(&RecordingError::NoRoom(room));
+    };
+    match handle.start_recording().await {
+        Ok(manifest) => warp::reply::with_status(warp::reply::json(&manifest), StatusCode::CREATED).into_response(),
+        Err(error) => error::recording(&error),
+    }
+}
+
+async fn stop(id: String, api: Api) -> Response {
+    let id = RecordingId::from_remote(&id);
+    let Some(manifest) = look(&api, &id, Catalogue::get).await else { return unknown(&id) };
+    if manifest.state != State::Recording {
+        // Stopping twice is not an error: the caller gets what it wants to know.
+        return warp::reply::json(&manifest).into_response();
+    }
+    let Some(handle) = api.registry.recording_in(&id) else {
+        return error::recording(&RecordingError::NotRunning(id));
+    };
+    match handle.stop_recording(&id).await {
+        Ok(manifest) => warp::reply::json(&manifest).into_response(),
+        Err(error) => error::recording(&error),
+    }
+}
+
+async fn list(api: Api) -> Response {
+    let catalogue = Arc::clone(&api.catalogue);
+    match tokio::task::spawn_blocking(move || catalogue.list()).await {
+        Ok(Ok(recordings)) => warp::reply::json(&List { recordings }).into_response(),
+        Ok(Err(error)) => error::internal(&error.to_string()),
+        Err(error) => error::internal(&error.to_string()),
+    }
+}
+
+async fn one(id: String, api: Api) -> Response {
+    let id = RecordingId::from_remote(&id);
+    look(&api, &id, Catalogue::get).await.map_or_else(|| unknown(&id), |manifest| warp::reply::json(&manifest).into_response())
+}
+
+/// Looks into the catalogue, which reads files, off the async threads.
+async fn look<T: Send + 'static>(
+    api: &Api,
+    id: &RecordingId,
+    look: impl FnOnce(&Catalogue, &RecordingId) -> Option<T> + Send + 'static,
+) -> Option<T> {
+    let (catalogue, id) = (Arc::clone(&api.catalogue), id.clone());
+    tokio::task::spawn_blocking(move || look(&catalogue, &id)).await.ok().flatten()
+}
+
+async fn file(id: String, method: Method, headers: HeaderMap, api: Api) -> Response {
+    let id = RecordingId::from_remote(&id);
+    // The path comes from the catalogue, never from the request.
+    let Some(path) = look(&api, &id, Catalogue::media).await else { return unknown(&id) };
+    let mut request = http::Request::new(http_body_util::Empty::<bytes::Bytes>::new());
+    *request.method_mut() = method;
+    *request.headers_mut() = headers;
+    match ServeFile::new(path).oneshot(request).await {
+        Ok(response) => {
+            let (parts, body) = response.into_parts();
+            let mut reply = warp::reply::stream(SyncStream::new(body.into_data_stream())).into_response();
+            *reply.status_mut() = parts.status;
+            *reply.headers_mut() = parts.headers;
+            reply
+        }
+        Err(never) => match never {},
+    }
+}
+
+fn unknown(id: &RecordingId) -> Response {
+    error::reply(
+        StatusCode::NOT_FOUND,
+        "no_such_recording",
+        &format!("there is no recording {id}: see GET /api/v1/recordings"),
+    )
+}

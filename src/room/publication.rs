@@ -1,0 +1,115 @@
+//! A track in the room: its tee, and what hangs on it for the mix. Owner: the room's task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use crate::elements::forwarder::{Forwarder, KeyframeThrottle, Output};
+use crate::media::Codec;
+use crate::media::graft::{self, Branch, GraftError};
+use crate::media::link::Outlet;
+use crate::webrtc::IncomingTrack;
+
+/// The shortest time between two keyframe requests to one publisher: each keyframe is several times the size of
+/// another frame, and all viewers get it.
+const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The payload type inside of the server; any will do.
+const TAP_PAYLOAD: u8 = 96;
+
+/// A published track.
+#[derive(Debug)]
+pub(super) struct Publication {
+    tap: Option<Tap>,
+    source: gst::GhostPad,
+    tee: gst::Element,
+    codec: Codec,
+    throttle: Arc<KeyframeThrottle>,
+}
+
+/// The way of a track into the mix.
+#[derive(Debug)]
+pub(super) struct Tap {
+    branch: Option<Branch>,
+    forwarder: Forwarder,
+    outlet: Outlet,
+}
+
+impl Publication {
+    /// Puts a tee behind `track`, which comes out of the participant's `bin`, and lets its packets pass.
+    pub(super) fn new(pipeline: &gst::Pipeline, bin: &gst::Bin, mut track: IncomingTrack) -> Result<Self, GraftError> {
+        let tee = gst::ElementFactory::make("tee")
+            .property("allow-not-linked", true)
+            .build()
+            .map_err(|_| GraftError::Missing("tee"))?;
+        let source = graft::open(bin, &track.pad)?;
+        graft::add(pipeline.upcast_ref(), &tee)?;
+        let throttle = KeyframeThrottle::new(KEYFRAME_INTERVAL);
+        let publication = Self { tap: None, source, tee, codec: track.codec, throttle };
+        let sink = publication.tee.static_pad("sink").ok_or(GraftError::Missing("tee"))?;
+        publication.source.link(&sink).map_err(GraftError::link("publishing a track"))?;
+        track.release();
+        Ok(publication)
+    }
+
+    pub(super) fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    pub(super) fn tee(&self) -> &gst::Element {
+        &self.tee
+    }
+
+    pub(super) fn throttle(&self) -> Arc<KeyframeThrottle> {
+        Arc::clone(&self.throttle)
+    }
+
+    /// The outlet from which the mix takes this track; made when first asked for.
+    pub(super) fn tap(&mut self, pipeline: &gst::Pipeline) -> Result<&Outlet, GraftError> {
+        if self.tap.is_none() {
+            self.tap = Some(self.open_tap(pipeline)?);
+        }
+        self.tap.as_ref().map(|tap| &tap.outlet).ok_or(GraftError::Missing("appsink"))
+    }
+
+    fn open_tap(&self, pipeline: &gst::Pipeline) -> Result<Tap, GraftError> {
+        let name = format!("tap-{}", self.tee.name());
+        let output = Output { codec: self.codec, payload: TAP_PAYLOAD, ssrc: 1, extensions: Vec::new() };
+        let forwarder = Forwarder::new(&name, output, self.throttle());
+        let outlet = Outlet::new(&format!("{name}-outlet"));
+        graft::add(pipeline.upcast_ref(), outlet.element())?;
+        let mut tap = Tap { branch: None, forwarder, outlet };
+        graft::add(pipeline.upcast_ref(), &tap.forwarder)?;
+        tap.forwarder.link(tap.outlet.element()).map_err(GraftError::refused("feeding the mix"))?;
+        let sink = tap.forwarder.static_pad("sink").ok_or(GraftError::Missing("plenumforwarder"))?;
+        tap.forwarder.set_open(true);
+        tap.branch = Some(Branch::new(&self.tee, None, &sink)?);
+        Ok(tap)
+    }
+
+    /// Takes the track out of the mix.
+    pub(super) fn close_tap(&mut self) {
+        self.tap = None;
+    }
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        self.tap = None;
+        if let Some(peer) = self.source.peer() {
+            let _ = self.source.unlink(&peer);
+        }
+        graft::close(&self.source);
+        graft::remove(&self.tee);
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.branch = None;
+        graft::remove(&self.forwarder);
+        graft::remove(self.outlet.element());
+    }
+}

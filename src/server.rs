@@ -1,0 +1,115 @@
+//! The server: everything wired together behind one listener, until it is told to stop.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use http::{Request, Uri};
+use http_body_util::Either;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tower::{Layer, ServiceExt};
+
+use crate::config::Config;
+use crate::egress::catalogue::Catalogue;
+use crate::http::Api;
+use crate::http::origin::Origins;
+use crate::media::description::Descriptions;
+use crate::room::{Registry, RoomContext};
+use crate::signaling::{self, Signaling};
+
+/// Where the page has the Socket.IO client.
+const SOCKET_IO_CLIENT: &str = "/vendor/socket.io.min.js";
+
+/// A client that has not sent its request's head by then is cut off.
+const HEADER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long rooms may take to finalise their recordings.
+const ROOMS_DEADLINE: Duration = Duration::from_secs(12);
+
+/// How long open requests may take after that.
+const REQUESTS_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Serves on `listener` until `stop` resolves, then finalises all recordings and returns.
+///
+/// # Errors
+/// When the folder of recordings or a description cannot be used.
+pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let config = Arc::new(config);
+    let descriptions = match &config.pipelines {
+        Some(folder) => Descriptions::with_replacements(folder)?,
+        None => Descriptions::built_in(),
+    };
+    let catalogue = Arc::new(
+        Catalogue::open(&config.recordings)
+            .with_context(|| format!("the folder of recordings, {}, cannot be used", config.recordings.display()))?,
+    );
+    let registry = Registry::new(RoomContext {
+        config: Arc::clone(&config),
+        descriptions: Arc::new(descriptions),
+        catalogue: Arc::clone(&catalogue),
+    });
+    let routes = warp::service(crate::http::routes(Api { registry: registry.clone(), catalogue }));
+    let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), ice: Arc::new(config.ice.clone()) });
+    let service = layer.layer(routes);
+    let origins = Arc::new(Origins::new(&config.origins));
+
+    tracing::info!("serving on http://{}", listener.local_addr()?);
+    let connections = GracefulShutdown::new();
+    tokio::pin!(stop);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::error!(%error, "a connection could not be accepted");
+                    // Mostly no file descriptors left: give connections time to close instead of spinning.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        let (service, origins) = (service.clone(), Arc::clone(&origins));
+        let front = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let (service, origins) = (service.clone(), Arc::clone(&origins));
+            async move {
+                if let Err(refusal) = origins.check(&request) {
+                    return Ok::<_, Infallible>(refusal.map(Either::Left));
+                }
+                let Ok(response) = service.oneshot(with_library_path(request)).await;
+                Ok(response.map(Either::Right))
+            }
+        });
+        let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), front).into_owned();
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error, "a connection ended badly");
+            }
+        });
+    }
+    drop(listener);
+    tracing::info!("stopping: rooms are closed and recordings finalised");
+    registry.close(ROOMS_DEADLINE).await;
+    io.close().await;
+    if tokio::time::timeout(REQUESTS_DEADLINE, connections.shutdown()).await.is_err() {
+        tracing::debug!("some connections did not end by themselves");
+    }
+    Ok(())
+}
+
+/// Every Socket.IO server serves its client beside its endpoint; socketioxide would take the path for a handshake.
+fn with_library_path(mut request: Request<Incoming>) -> Request<Incoming> {
+    if matches!(request.uri().path(), "/socket.io/socket.io.js" | "/socket.io/socket.io.min.js") {
+        *request.uri_mut() = Uri::from_static(SOCKET_IO_CLIENT);
+    }
+    request
+}

@@ -1,0 +1,282 @@
+//! One peer connection: a webrtcbin inside of a participant's bin, publishing into the room or subscribing from it.
+//!
+//! Owner: the room's task. Invariant: no media passes before the peer's DTLS certificate was compared with the
+//! fingerprint in its SDP (RFC 8827, section 6.5), which webrtcbin 1.22 does not do: tracks of a publisher appear
+//! blocked, the forwarders of a subscriber stay closed until then.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_webrtc as gst_webrtc;
+use tokio::sync::mpsc;
+
+use super::publisher::IncomingTrack;
+use super::sdp::{self, Offer};
+use super::subscriber::Slot;
+use super::tuning::{self, Heard};
+use super::{ice, negotiation};
+use crate::config::Ice;
+use crate::id::EndpointId;
+use crate::media::bus::BusEvent;
+use crate::media::graft::{self, GraftError};
+
+/// How long an endpoint may take from its offer to connected media.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Why an endpoint ended or never began.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EndpointError {
+    /// webrtcbin could not be made or placed.
+    #[error("the endpoint could not be made: {0}")]
+    Make(Arc<GraftError>),
+    /// Offer and answer failed.
+    #[error("negotiation failed at {step}: {detail}")]
+    Negotiation {
+        /// The step that failed.
+        step: &'static str,
+        /// What webrtcbin said.
+        detail: String,
+    },
+    /// The peer proved to be somebody else than the SDP says.
+    #[error("the DTLS certificate does not match the fingerprint in the offer: somebody sits between, or the offer was changed on its way")]
+    Fingerprint,
+    /// ICE or DTLS failed.
+    #[error("the connection failed: check that the server's UDP ports can be reached, or configure a TURN server")]
+    Connection,
+    /// It did not connect in time.
+    #[error("no connection within {0:?}: check that the server's UDP ports can be reached, or configure a TURN server")]
+    Deadline(Duration),
+    /// Nothing was heard for too long.
+    #[error("nothing was heard for {0:?}: the connection is taken for dead")]
+    Silent(Duration),
+    /// An element inside of it failed.
+    #[error("media processing failed: {0}")]
+    Media(String),
+}
+
+impl From<GraftError> for EndpointError {
+    fn from(error: GraftError) -> Self {
+        Self::Make(Arc::new(error))
+    }
+}
+
+/// What an endpoint tells the room.
+#[derive(Debug)]
+pub struct EndpointEvent {
+    /// Who speaks.
+    pub endpoint: EndpointId,
+    /// What it says.
+    pub kind: EndpointEventKind,
+}
+
+/// The kinds of [`EndpointEvent`].
+#[derive(Debug)]
+pub enum EndpointEventKind {
+    /// The answer is set; this is what the client gets.
+    Answer(String),
+    /// A local candidate was found, to be trickled to the client.
+    Candidate(LocalCandidate),
+    /// ICE and DTLS are up and the peer is who the SDP says.
+    Connected,
+    /// A published track arrived; it stays blocked until [`IncomingTrack::release`].
+    Track(IncomingTrack),
+    /// The endpoint is over.
+    Failed(EndpointError),
+}
+
+/// A local ICE candidate, as a client wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalCandidate {
+    /// `candidate:…`, RFC 8839 section 5.1.
+    pub candidate: String,
+    /// The mid of the m-line that it belongs to.
+    pub mid: String,
+    /// The index of that m-line in the client's offer.
+    pub line: usize,
+}
+
+/// What every endpoint of a room shares.
+#[derive(Debug, Clone)]
+pub struct EndpointContext {
+    /// How media finds its way.
+    pub ice: Ice,
+    /// The latency of publishers' jitter buffers, in milliseconds.
+    pub jitter_milliseconds: u32,
+    /// Where endpoints report to.
+    pub events: mpsc::Sender<EndpointEvent>,
+}
+
+/// One peer connection; ends when dropped.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub(super) id: EndpointId,
+    pub(super) webrtcbin: gst::Bin,
+    pub(super) offer: Arc<Offer>,
+    pub(super) slots: Vec<Slot>,
+    heard: Heard,
+    opened: Instant,
+    connected: bool,
+}
+
+impl Endpoint {
+    pub(super) fn open(bin: &gst::Bin, offer: Offer, context: &EndpointContext) -> Result<Self, EndpointError> {
+        let id = EndpointId::new();
+        let element = graft::make("webrtcbin", &element_name(&id))?;
+        let webrtcbin = element.clone().downcast::<gst::Bin>().map_err(|_| GraftError::Missing("webrtcbin"))?;
+        webrtcbin.set_property_from_str("bundle-policy", "max-bundle");
+        webrtcbin.set_property("latency", context.jitter_milliseconds);
+        ice::apply(&element, &context.ice);
+        let heard = Heard::now();
+        tuning::tune(&webrtcbin, max_streams(&offer), &heard);
+        let endpoint = Self {
+            id,
+            webrtcbin,
+            offer: Arc::new(offer),
+            slots: Vec::new(),
+            heard,
+            opened: Instant::now(),
+            connected: false,
+        };
+        endpoint.report_candidates(&context.events);
+        endpoint.report_state(&context.events);
+        graft::add(bin, &endpoint.webrtcbin)?;
+        Ok(endpoint)
+    }
+
+    /// Its identifier.
+    #[must_use]
+    pub fn id(&self) -> &EndpointId {
+        &self.id
+    }
+
+    /// The name of its webrtcbin, as it appears in bus paths.
+    #[must_use]
+    pub fn element_name(&self) -> String {
+        element_name(&self.id)
+    }
+
+    /// What it sends, in the order of the accepted m-lines; empty for a publisher.
+    #[must_use]
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Whether a bus event comes from inside of it.
+    #[must_use]
+    pub fn owns(&self, event: &BusEvent) -> bool {
+        event.is_from(&self.element_name()) || self.slots.iter().any(|slot| event.is_from(&slot.forwarder.name()))
+    }
+
+    /// Notes that [`EndpointEventKind::Connected`] came, and lets its slots send.
+    pub fn set_connected(&mut self) {
+        self.connected = true;
+        for slot in &self.slots {
+            slot.forwarder.set_open(true);
+        }
+    }
+
+    /// Whether ICE and DTLS are up and the peer was verified.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Adds a remote candidate, a checked `candidate:` line; an empty one says that there are no more.
+    pub fn add_candidate(&self, candidate: &str) {
+        // All m-lines are bundled: only the first has a transport.
+        self.webrtcbin.emit_by_name::<()>("add-ice-candidate", &[&0u32, &candidate]);
+    }
+
+    /// Whether it should be ended now, and why: it did not connect in time or fell silent.
+    #[must_use]
+    pub fn overdue(&self, silence: Duration) -> Option<EndpointError> {
+        if !self.connected {
+            return (self.opened.elapsed() > CONNECT_DEADLINE).then_some(EndpointError::Deadline(CONNECT_DEADLINE));
+        }
+        // A subscriber that gets nothing has nothing to report on: its silence proves nothing.
+        let expected = self.slots.is_empty() || self.slots.iter().any(|slot| slot.is_flowing());
+        (expected && self.heard.silence() > silence).then_some(EndpointError::Silent(silence))
+    }
+
+    /// Starts offer and answer. `prepare` may add transceivers, `link` runs once the answer is set.
+    pub(super) fn negotiate(
+        &self,
+        events: mpsc::Sender<EndpointEvent>,
+        stream: String,
+        prepare: impl FnOnce(&gst::Element) + Send + 'static,
+        link: impl FnOnce(&gst::Element) -> Result<(), EndpointError> + Send + 'static,
+    ) {
+        let (id, offer) = (self.id.clone(), Arc::clone(&self.offer));
+        let webrtcbin = self.webrtcbin.clone().upcast::<gst::Element>();
+        tokio::spawn(async move {
+            let answered = async {
+                let raw = negotiation::answer(&webrtcbin, &offer.to_sdp(), prepare).await?;
+                link(&webrtcbin)?;
+                sdp::finish_answer(&raw, &offer, &stream)
+                    .map_err(|error| EndpointError::Negotiation { step: "finishing the answer", detail: error.to_string() })
+            };
+            let kind = answered.await.map_or_else(EndpointEventKind::Failed, EndpointEventKind::Answer);
+            let _ = events.send(EndpointEvent { endpoint: id, kind }).await;
+        });
+    }
+
+    fn report_candidates(&self, events: &mpsc::Sender<EndpointEvent>) {
+        let (id, events) = (self.id.clone(), events.clone());
+        // All m-lines are bundled: the first one's transport carries them all.
+        let Some((line, mid)) = self.offer.remote_line(0).map(|(line, mid)| (line, mid.to_owned())) else { return };
+        self.webrtcbin.connect("on-ice-candidate", false, move |values| {
+            let candidate = values.get(2).and_then(|value| value.get::<String>().ok())?;
+            let candidate = LocalCandidate { candidate, mid: mid.clone(), line };
+            report(&events, &id, EndpointEventKind::Candidate(candidate));
+            None
+        });
+    }
+
+    fn report_state(&self, events: &mpsc::Sender<EndpointEvent>) {
+        let (id, events, offer) = (self.id.clone(), events.clone(), Arc::clone(&self.offer));
+        self.webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
+            let kind = match webrtcbin.property::<gst_webrtc::WebRTCPeerConnectionState>("connection-state") {
+                gst_webrtc::WebRTCPeerConnectionState::Connected if is_genuine(webrtcbin, &offer) => {
+                    EndpointEventKind::Connected
+                }
+                gst_webrtc::WebRTCPeerConnectionState::Connected => EndpointEventKind::Failed(EndpointError::Fingerprint),
+                gst_webrtc::WebRTCPeerConnectionState::Failed => EndpointEventKind::Failed(EndpointError::Connection),
+                _ => return,
+            };
+            report(&events, &id, kind);
+        });
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        for slot in &self.slots {
+            graft::remove(&slot.forwarder);
+        }
+        graft::remove(&self.webrtcbin);
+    }
+}
+
+/// What the client declared, and two for what it may yet send: each undeclared SSRC would cost a pad and two threads.
+fn max_streams(offer: &Offer) -> u32 {
+    u32::try_from(offer.ssrc_count()).unwrap_or(u32::MAX).saturating_add(2)
+}
+
+fn element_name(id: &EndpointId) -> String {
+    format!("endpoint-{id}")
+}
+
+/// Whether the peer's certificate has the fingerprint that its offer promised.
+fn is_genuine(webrtcbin: &gst::Bin, offer: &Offer) -> bool {
+    tuning::peer_certificate(webrtcbin)
+        .is_some_and(|pem| offer.fingerprint.matches_pem(&pem).unwrap_or(false))
+}
+
+/// Sends an event from a thread of webrtcbin, which must not wait for the room.
+pub(super) fn report(events: &mpsc::Sender<EndpointEvent>, endpoint: &EndpointId, kind: EndpointEventKind) {
+    if let Err(error) = events.try_send(EndpointEvent { endpoint: endpoint.clone(), kind }) {
+        tracing::error!(%endpoint, %error, "a room does not keep up with its endpoints: an event is lost");
+    }
+}

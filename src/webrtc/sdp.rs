@@ -1,0 +1,84 @@
+//! The client's description, before webrtcbin sees it.
+//!
+//! Pure code, any thread. Invariant: an [`Offer`] holds only checked values, and [`Offer::to_sdp`] writes nothing else;
+//! no line of the client's text is copied. webrtcbin 1.22 checks next to nothing (it takes plain RTP, fingerprint "zzz",
+//! payload type 99999, a thousand m-lines), so everything is decided here.
+//!
+//! webrtcbin gets the accepted sections alone, all in one bundle, so its m-line numbers are indexes of
+//! [`Offer::sections`]. The client counts the refused ones as well; [`finish_answer`] weaves those back in, and
+//! [`Offer::local_line`] and [`Offer::remote_line`] translate the numbers that come with candidates.
+//!
+//! The lines are taken apart by the crate `sdp-types`: it keeps attributes as text and takes the lines in any order, as browsers
+//! write them. (`webrtc-sdp` gives up on the whole description at the first value that it does not know.)
+
+mod answer;
+mod attributes;
+mod codecs;
+mod error;
+mod model;
+mod parse;
+mod section;
+mod write;
+
+pub use answer::finish_answer;
+pub use error::{Place, SdpError};
+pub use model::{Extension, Feedback, Ice, NegotiatedCodec, Offer, Refusal, Refused, Section, Setup};
+pub use parse::parse_offer;
+
+use super::candidate::CandidatePolicy;
+use crate::media::Codec;
+
+/// What the client wants the connection for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It sends; each accepted section is `sendonly` (old builds say `sendrecv` and mean this).
+    Publisher,
+    /// It receives; each accepted section is `recvonly`.
+    Subscriber,
+}
+
+/// The bounds of an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The video codec of the room.
+    pub video: Codec,
+    /// Most m-lines, refused ones included.
+    pub max_sections: usize,
+    /// Most bytes of text. Chromium writes 4.4 KiB for each video section that it wants to receive.
+    pub max_bytes: usize,
+    /// Most SSRCs in one section: a medium and its retransmissions, twice.
+    pub max_ssrcs: usize,
+    /// Most candidates kept of those inside the offer.
+    pub max_candidates: usize,
+    /// Which of them are kept.
+    pub candidates: CandidatePolicy,
+}
+
+impl Policy {
+    /// The usual bounds for a room that speaks `video`.
+    #[must_use]
+    pub fn new(video: Codec) -> Self {
+        Self {
+            video,
+            max_sections: 64,
+            max_bytes: 64 * 1024,
+            max_ssrcs: 4,
+            max_candidates: 32,
+            candidates: CandidatePolicy::default(),
+        }
+    }
+}
+
+/// The transport-wide congestion control header extension. Without it Chromium takes minutes to find its bandwidth.
+pub const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// The audio level header extension, RFC 6464.
+pub const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+
+/// The one RTP profile: what every browser offers.
+const PROFILE: &str = "UDP/TLS/RTP/SAVPF";
+
+/// Whether `text` is a token of RFC 8866 of 1 to `max` characters.
+fn is_token(text: &str, max: usize) -> bool {
+    let other = |byte: u8| b"!#$%&'*+-.^_`{|}~".contains(&byte);
+    (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || other(byte))
+}

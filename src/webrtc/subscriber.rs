@@ -1,0 +1,100 @@
+//! Sending to a client: one forwarder per m-line, there from the start, fed by whichever track the room links to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_webrtc as gst_webrtc;
+
+use super::endpoint::{Endpoint, EndpointContext, EndpointError};
+use super::sdp::Offer;
+use crate::elements::forwarder::{Forwarder, KeyframeThrottle, Output};
+use crate::media::graft::{self, GraftError};
+use crate::media::{Codec, Kind};
+
+/// One m-line of a subscribing endpoint.
+#[derive(Debug)]
+pub struct Slot {
+    /// What it can carry.
+    pub codec: Codec,
+    /// The head of its branch; stays closed until the endpoint is connected and verified.
+    pub forwarder: Forwarder,
+    seen: AtomicU64,
+}
+
+impl Slot {
+    /// What it can carry.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.codec.kind()
+    }
+
+    /// Whether packets went out since it was last asked.
+    pub(super) fn is_flowing(&self) -> bool {
+        let forwarded = self.forwarder.stats().forwarded;
+        self.seen.swap(forwarded, Ordering::Relaxed) != forwarded
+    }
+}
+
+impl Endpoint {
+    /// An endpoint in `bin` that sends to the client of `offer`; `stream` names the one MediaStream of its tracks.
+    ///
+    /// # Errors
+    /// When webrtcbin or a forwarder cannot be made. What goes wrong later arrives as
+    /// [`EndpointEventKind::Failed`](super::EndpointEventKind::Failed).
+    pub fn subscriber(
+        bin: &gst::Bin,
+        offer: Offer,
+        stream: &str,
+        context: &EndpointContext,
+    ) -> Result<Self, EndpointError> {
+        let mut endpoint = Self::open(bin, offer, context)?;
+        let offer = Arc::clone(&endpoint.offer);
+        let mut caps = Vec::new();
+        for (index, section) in offer.sections.iter().enumerate() {
+            // Random, as RFC 3550 section 8.1 wants it; nobody else sends on this connection.
+            let ssrc = rand::random_range(1..u32::MAX);
+            let codec = section.codec.codec;
+            let output = Output { codec, payload: section.codec.payload, ssrc, extensions: Vec::new() };
+            let throttle = KeyframeThrottle::new(Duration::ZERO);
+            let forwarder = Forwarder::new(&format!("forwarder-{}-{index}", endpoint.id), output, throttle);
+            graft::add(bin, &forwarder)?;
+            caps.extend(offer.preferences(index, Some(ssrc)));
+            endpoint.slots.push(Slot { codec, forwarder, seen: AtomicU64::new(0) });
+        }
+        let forwarders: Vec<_> = endpoint.slots.iter().map(|slot| slot.forwarder.clone()).collect();
+        endpoint.negotiate(
+            context.events.clone(),
+            stream.to_owned(),
+            move |webrtcbin| add_senders(webrtcbin, &caps),
+            move |webrtcbin| link(&forwarders, webrtcbin),
+        );
+        Ok(endpoint)
+    }
+}
+
+/// One sending transceiver per accepted m-line, in their order; the SSRC in the caps is announced in the answer.
+fn add_senders(webrtcbin: &gst::Element, caps: &[gst::Caps]) {
+    for caps in caps {
+        let transceiver = webrtcbin.emit_by_name::<gst_webrtc::WebRTCRTPTransceiver>(
+            "add-transceiver",
+            &[&gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly, caps],
+        );
+        transceiver.set_property("do-nack", transceiver.kind() == gst_webrtc::WebRTCKind::Video);
+    }
+}
+
+/// The sink pads appeared, in m-line order, when the answer was set.
+fn link(forwarders: &[Forwarder], webrtcbin: &gst::Element) -> Result<(), EndpointError> {
+    for (index, forwarder) in forwarders.iter().enumerate() {
+        let source = forwarder.static_pad("src").ok_or(GraftError::Missing("plenumforwarder"))?;
+        let sink = webrtcbin.static_pad(&format!("sink_{index}")).ok_or_else(|| EndpointError::Negotiation {
+            step: "linking",
+            detail: format!("webrtcbin made no pad for m-line {index}"),
+        })?;
+        source.link(&sink).map_err(GraftError::link("feeding an endpoint"))?;
+    }
+    Ok(())
+}
