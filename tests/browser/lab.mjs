@@ -17,8 +17,8 @@ const BINARY = process.env.SERVER ?? fileURLToPath(new URL('../../target/debug/p
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 
-/** How long anything may take before the test fails. */
-export const PATIENCE = 20_000;
+/** How long anything may take before the test fails; PATIENCE_MS is for machines that do much else. */
+export const PATIENCE = Number(process.env.PATIENCE_MS ?? 30_000);
 
 if (!ADDRESS) throw new Error('These tests need a network of their own: run them by `npm test`, or under `sh common/lab.sh`.');
 
@@ -94,10 +94,23 @@ export function startFirefox() {
   });
 }
 
-/** A new page of Chromium that belongs to somebody else than the other pages; its complaints are kept. */
-export async function newPage(browser) {
-  const context = await browser.newContext({ viewport: { width: 1000, height: 700 }, acceptDownloads: true });
+/**
+ * A new page of Chromium that belongs to somebody else than the other pages, closed when `test` ends; its complaints
+ * are kept. Its camera is small unless `camera` is `real`: several browsers encode and decode on one machine here.
+ */
+export async function newPage(test, browser, { camera = 'small' } = {}) {
+  const context = await browser.newContext({ viewport: { width: 640, height: 480 }, acceptDownloads: true });
+  test.after(() => context.close());
+  if (camera === 'small') await context.addInitScript(shrinkCamera);
   return keepComplaints(await context.newPage());
+}
+
+function shrinkCamera() {
+  const devices = navigator.mediaDevices;
+  const open = devices?.getUserMedia.bind(devices);
+  if (!open) return;
+  devices.getUserMedia = (wanted) =>
+    open(wanted.video ? { ...wanted, video: { width: 320, height: 180, frameRate: 15 } } : wanted);
 }
 
 /** Collects what a page complains of in `page.complaints`. */

@@ -56,23 +56,22 @@ export async function measure(viewer, id) {
   );
 }
 
-/** Medians of `times` views of one publisher. */
-export async function quickness(server, chromium, times) {
-  const [publisher, viewer] = await Promise.all([newPage(chromium), newPage(chromium)]);
+/** Medians of `times` views of one publisher, for `test`. */
+export async function quickness(test, server, chromium, times) {
+  const [publisher, viewer] = await Promise.all([newPage(test, chromium), newPage(test, chromium)]);
   const id = await join(publisher, server, 'quick', 'publisher');
   await publisher.waitForFunction(() => window.plenum.self.connection?.pc.connectionState === 'connected');
   await viewer.goto(server.url);
   await viewer.waitForFunction(() => window.io);
   const all = [];
   for (let turn = 0; turn < times; turn += 1) all.push(await measure(viewer, id));
-  await Promise.all([publisher, viewer].map((page) => page.context().close()));
   return { answer: median(all.map(({ answer }) => answer)), picture: median(all.map(({ picture }) => picture)) };
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   const server = await startServer();
   const chromium = await startChromium(server.url);
-  const { answer, picture } = await quickness(server, chromium, TIMES);
+  const { answer, picture } = await quickness({ after() {} }, server, chromium, TIMES);
   console.log(`offer to answer: ${answer.toFixed(1)} ms; offer to the first picture: ${picture.toFixed(0)} ms (medians of ${TIMES})`);
   await chromium.close();
   await server.stop();

@@ -46,13 +46,13 @@ impl Connection {
         let (width, height) = SIZE;
         let audio = connection.feed(&format!(
             "appsrc name=in is-live=true format=time caps=audio/x-raw,format=S16LE,rate={SAMPLES},channels=1,layout=interleaved \
-             ! opusenc frame-size=20 ! rtpopuspay pt=111 ! {OPUS}"
+             ! opusenc frame-size=20 ! rtpopuspay pt=111 ! capsfilter caps=\"{OPUS}\""
         ));
         let video = with_video.then(|| {
             connection.feed(&format!(
                 "appsrc name=in is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={RATE}/1 \
                  ! vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
-                 ! rtpvp8pay pt=96 picture-id-mode=15-bit ! {VP8}"
+                 ! rtpvp8pay pt=96 picture-id-mode=15-bit ! capsfilter caps=\"{VP8}\""
             ))
         });
         connection.offer(say);
