@@ -1,6 +1,8 @@
 //! Generic GStreamer: pipelines, their messages, links between them, descriptions. Ignorant of rooms and of WebRTC.
 
 pub mod bus;
+pub mod description;
+pub mod link;
 pub mod pipeline;
 
 /// What a track carries.

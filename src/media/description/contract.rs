@@ -1,0 +1,63 @@
+//! The table of descriptions: their texts as built in, and the sockets that the code needs of each.
+
+/// An element that a description must name.
+#[derive(Debug)]
+pub(super) enum Socket {
+    /// Media enters through its `sink` pad.
+    Inlet(&'static str),
+    /// Media leaves through its `src` pad.
+    Outlet(&'static str),
+    /// The code needs the element itself, made by `factory` if it depends on that.
+    Element {
+        /// The element's name.
+        name: &'static str,
+        /// The element's factory, where only that one will do.
+        factory: Option<&'static str>,
+    },
+}
+
+impl Socket {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Inlet(name) | Self::Outlet(name) | Self::Element { name, .. } => name,
+        }
+    }
+}
+
+/// One description.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Its name below `pipelines/`.
+    pub(super) file: &'static str,
+    /// Its text as built in.
+    pub(super) text: &'static str,
+    /// What it must name.
+    pub(super) sockets: &'static [Socket],
+}
+
+macro_rules! entry {
+    ($file:literal, $($socket:expr),+) => {
+        Entry {
+            file: $file,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/", $file)),
+            sockets: &[$($socket),+],
+        }
+    };
+}
+
+const STAGE: Socket = Socket::Element { name: "stage", factory: Some("appsrc") };
+const COMPOSITOR: Socket = Socket::Element { name: "mixer", factory: Some("compositor") };
+const AUDIOMIXER: Socket = Socket::Element { name: "mixer", factory: Some("audiomixer") };
+const SILENCE: Socket = Socket::Element { name: "silence", factory: Some("audiotestsrc") };
+const SINK: Socket = Socket::Element { name: "sink", factory: None };
+
+pub(super) const CONTRACT: &[Entry] = &[
+    entry!("input/video-vp8.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),
+    entry!("input/video-h264.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),
+    entry!("input/audio-opus.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),
+    entry!("mix/video.launch", STAGE, COMPOSITOR, Socket::Outlet("out")),
+    entry!("mix/audio.launch", SILENCE, AUDIOMIXER, Socket::Outlet("out")),
+    entry!("encode/h264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("encode/aac.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("output/recording-mp4.launch", Socket::Inlet("video"), Socket::Inlet("audio"), SINK),
+];

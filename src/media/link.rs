@@ -1,0 +1,104 @@
+//! From one pipeline into another: an [`Outlet`] at the end of the source, a [`Link`] at the head of each target.
+//!
+//! Buffers pass with their timestamps unchanged, which is right because all pipelines share clock and base time. A
+//! target that is slow, broken or gone never holds up the source: its link drops the oldest and counts.
+//!
+//! Threads: media passes in the streaming thread of the source as far as the link's bounded queue.
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_utils::{ConsumptionLink, StreamProducer, streamproducer::ConsumerSettings, streamproducer::ProducerSettings};
+use gstreamer_video as gst_video;
+
+/// How much media waits in a link before the oldest is dropped. More would only be late.
+const BOUND: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+
+/// Where media leaves a pipeline. Cheap to clone; all clones are the same outlet.
+#[derive(Debug, Clone)]
+pub struct Outlet {
+    producer: StreamProducer,
+}
+
+impl Outlet {
+    /// A new outlet. Its [`Outlet::element`] must be placed in the source pipeline.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        // Not waiting for the clock: whoever shows the media in the end does that. Not async: a source without media
+        // would keep its pipeline from playing. No last sample: it would pin a buffer of the source's pool.
+        let sink = gst_app::AppSink::builder().name(name).async_(false).enable_last_sample(false).build();
+        sink.set_max_buffers(8);
+        sink.set_drop(true);
+        let producer = StreamProducer::with(&sink, ProducerSettings { sync: false });
+        // The end of a source is not the end of its targets: a mix outlives every participant.
+        producer.set_forward_events([]);
+        Self { producer }
+    }
+
+    /// The sink element, to be placed in the source pipeline.
+    #[must_use]
+    pub fn element(&self) -> &gst::Element {
+        self.producer.appsink().upcast_ref()
+    }
+
+    /// Asks the source for a keyframe, to begin with or to repair.
+    pub fn request_keyframe(&self) {
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+        // On the pad: sending to the element would take its state lock, which may be held by a thread that waits for us.
+        if let Some(pad) = self.element().static_pad("sink") {
+            pad.push_event(event);
+        }
+    }
+
+    /// What is passing: caps, once media has come.
+    #[must_use]
+    pub fn caps(&self) -> Option<gst::Caps> {
+        self.element().static_pad("sink").and_then(|pad| pad.current_caps())
+    }
+}
+
+/// Where media enters a pipeline. Dropping it detaches it from its outlet; the element stays where it was placed.
+#[derive(Debug)]
+pub struct Link {
+    link: ConsumptionLink,
+}
+
+impl Link {
+    /// A new link, not attached yet, so that it can be placed before media comes. `caps` may be given when they are
+    /// known better here than at the source, or not to be waited for.
+    #[must_use]
+    pub fn new(name: &str, caps: Option<&gst::Caps>) -> Self {
+        let source = gst_app::AppSrc::builder().name(name).do_timestamp(false).build();
+        source.set_caps(caps);
+        let settings = ConsumerSettings { max_time: BOUND, ..ConsumerSettings::default() };
+        Self { link: ConsumptionLink::disconnected_with(source, settings) }
+    }
+
+    /// The source element, to be placed in the target pipeline.
+    #[must_use]
+    pub fn element(&self) -> &gst::Element {
+        self.link.appsrc().upcast_ref()
+    }
+
+    /// Lets media pass. Encoded video begins with a keyframe, which is asked for; RTP passes as it comes, since packets
+    /// do not say what they hold: a depayloader must wait for the keyframe.
+    pub fn attach(&mut self, outlet: &Outlet) {
+        // It fails only for an element attached twice to one producer; change_producer detaches first.
+        if let Err(error) = self.link.change_producer(&outlet.producer, false) {
+            tracing::error!(%error, link = %self.element().name(), "a link could not be attached");
+        }
+        outlet.request_keyframe();
+    }
+
+    /// Buffers that passed.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.link.pushed()
+    }
+
+    /// Buffers dropped, because the target was slow or waited for a keyframe.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.link.dropped()
+    }
+}
