@@ -1,1 +1,195 @@
 //! Many tracks become one picture and one sound.
+//!
+//! ```text
+//! outlet ─ link ─ decoder ─┐                 ┌ encoder ─ outlet `video`
+//! outlet ─ link ─ decoder ─┤ compositor ─────┘
+//!           tiles, for ever ┘
+//! ```
+//!
+//! The sound alike. A mix has a pipeline of its own, and a thread of its own that alone changes it: decoders start and
+//! end there, so the caller never waits. It runs until [`Mix`] is dropped.
+//!
+//! Invariant: the mix's sources of its own, the tiles and the silence, never stop, so nobody's coming, going, muting or
+//! failing can stop the mix. The mixers' pads are made at the start and lent to inputs.
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::id::{ParticipantId, ParticipantName};
+use crate::media::description::{DescriptionError, Descriptions, Values};
+use crate::media::link::Outlet;
+use crate::media::pipeline::PipelineError;
+use crate::media::{Codec, Kind};
+
+mod actor;
+mod audio;
+mod input;
+pub mod layout;
+mod tiles;
+mod video;
+
+use actor::{Command, Stage};
+use layout::Placement;
+
+/// Why there is no mix.
+#[derive(Debug, thiserror::Error)]
+pub enum MixError {
+    /// A description is not fit for use.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
+    /// The pipeline does not play.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// GStreamer refused a step in building the mix.
+    #[error("the mix failed at {step}: see the log for the element that refused")]
+    Graph {
+        /// What was being done.
+        step: &'static str,
+    },
+    /// The tiles could not be drawn.
+    #[error("the tiles could not be drawn: {0}")]
+    Drawing(#[from] cairo::Error),
+    /// The system gives no further thread.
+    #[error("no thread for the mix: {0}")]
+    Thread(#[from] std::io::Error),
+    /// It ended before.
+    #[error("the mix has ended: start a new one")]
+    Ended,
+}
+
+/// How large a mix is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MixSettings {
+    /// Canvas, frame rate and bitrates.
+    pub values: Values,
+    /// The most videos in the picture at once; who came first is shown.
+    pub videos: usize,
+    /// The most voices in the sound at once.
+    pub voices: usize,
+}
+
+impl Default for MixSettings {
+    fn default() -> Self {
+        Self { values: Values::default(), videos: 16, voices: 24 }
+    }
+}
+
+/// How a mix fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MixState {
+    /// It runs.
+    Running,
+    /// It failed as a whole, and is of no further use.
+    Failed(String),
+}
+
+/// Somebody's place in the picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Who.
+    pub participant: ParticipantId,
+    /// Where.
+    pub placement: Placement,
+    /// Whether it shows live video, not the tile with the name.
+    pub video: bool,
+}
+
+/// A running mix. Dropping it ends it.
+#[derive(Debug)]
+pub struct Mix {
+    commands: mpsc::UnboundedSender<Command>,
+    placed: watch::Receiver<Vec<Placed>>,
+    state: watch::Receiver<MixState>,
+    video: Outlet,
+    audio: Outlet,
+}
+
+impl Mix {
+    /// Starts an empty mix. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// When a description is not fit for use or the pipeline does not play.
+    pub async fn start(name: &str, settings: MixSettings, descriptions: &Descriptions) -> Result<Self, MixError> {
+        let (video, audio) = (Outlet::new("video"), Outlet::new("audio"));
+        // Unbounded, since a lost command would be a lost participant; each is one act of a person.
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (placed_sender, placed) = watch::channel(Vec::new());
+        let (state_sender, state) = watch::channel(MixState::Running);
+        let (ready, started) = oneshot::channel();
+
+        let (name, descriptions) = (name.to_owned(), descriptions.clone());
+        let outlets = [video.clone(), audio.clone()];
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new().name("mix".into()).spawn(move || {
+            let _context = runtime.enter();
+            match Stage::build(&name, settings, descriptions, &outlets, placed_sender) {
+                Ok((stage, events)) => {
+                    let _ = ready.send(Ok(()));
+                    runtime.block_on(stage.run(inbox, events, state_sender));
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        })?;
+        started.await.map_err(|_| MixError::Ended)??;
+        Ok(Self { commands, placed, state, video, audio })
+    }
+
+    /// Gives a participant a tile.
+    ///
+    /// # Errors
+    /// When the mix has ended.
+    pub fn add_participant(&self, id: &ParticipantId, name: &ParticipantName) -> Result<(), MixError> {
+        self.send(Command::Add { id: id.clone(), name: name.clone() })
+    }
+
+    /// Takes a participant and all their tracks out.
+    ///
+    /// # Errors
+    /// When the mix has ended.
+    pub fn remove_participant(&self, id: &ParticipantId) -> Result<(), MixError> {
+        self.send(Command::Remove { id: id.clone() })
+    }
+
+    /// Mixes a track: RTP in `codec`, as it leaves `outlet`. It replaces the participant's former track of that kind.
+    ///
+    /// # Errors
+    /// When the mix has ended.
+    pub fn attach(&self, id: &ParticipantId, codec: Codec, outlet: &Outlet) -> Result<(), MixError> {
+        self.send(Command::Attach { id: id.clone(), codec, outlet: outlet.clone() })
+    }
+
+    /// Mixes a participant's track of a kind no longer.
+    ///
+    /// # Errors
+    /// When the mix has ended.
+    pub fn detach(&self, id: &ParticipantId, kind: Kind) -> Result<(), MixError> {
+        self.send(Command::Detach { id: id.clone(), kind })
+    }
+
+    /// The encoded picture.
+    #[must_use]
+    pub fn video(&self) -> &Outlet {
+        &self.video
+    }
+
+    /// The encoded sound.
+    #[must_use]
+    pub fn audio(&self) -> &Outlet {
+        &self.audio
+    }
+
+    /// Who is where in the picture now, and every change to it.
+    #[must_use]
+    pub fn placements(&self) -> watch::Receiver<Vec<Placed>> {
+        self.placed.clone()
+    }
+
+    /// How it fares, and when that changes.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<MixState> {
+        self.state.clone()
+    }
+
+    fn send(&self, command: Command) -> Result<(), MixError> {
+        self.commands.send(command).map_err(|_| MixError::Ended)
+    }
+}

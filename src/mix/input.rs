@@ -1,0 +1,110 @@
+//! One track on its way into the mix: link, decoder, and the mixer pad that it borrows.
+//!
+//! The pad stays when the input goes. So the input must never end the stream of the pad, and everything that can fail
+//! (depayloading, decoding) is in a bin of its own, whose errors end only this input.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use super::MixError;
+use crate::media::link::{Link, Outlet};
+use crate::media::pipeline::Pipeline;
+
+/// When nothing has come yet.
+const NEVER: u64 = u64::MAX;
+
+/// A running input; dropping it takes it out of the mix.
+#[derive(Debug)]
+pub(super) struct Input {
+    bin: gst::Bin,
+    // Kept for its drop, which detaches it.
+    link: Option<Link>,
+    out: gst::Pad,
+    pad: gst::Pad,
+    seen: Arc<AtomicU64>,
+}
+
+impl Input {
+    /// Puts `decode` between `outlet` and the mixer pad `pad`.
+    pub(super) fn start(
+        pipeline: &gst::Pipeline,
+        name: &str,
+        decode: &gst::Bin,
+        outlet: &Outlet,
+        pad: &gst::Pad,
+    ) -> Result<Self, MixError> {
+        let fail = |step: &'static str| move |_| MixError::Graph { step };
+        let bin = gst::Bin::with_name(name);
+        let mut link = Link::new("rtp", outlet.caps().as_ref());
+        bin.add_many([link.element(), decode.upcast_ref()]).map_err(fail("filling an input"))?;
+        link.element().link_pads(Some("src"), decode, Some("rtp")).map_err(fail("linking an input"))?;
+        let inside = decode.static_pad("out").ok_or(MixError::Graph { step: "looking for a socket" })?;
+        let out = gst::GhostPad::with_target(&inside).map_err(fail("exposing an input"))?.upcast::<gst::Pad>();
+        bin.add_pad(&out).map_err(fail("exposing an input"))?;
+
+        let seen = Arc::new(AtomicU64::new(NEVER));
+        watch(&out, Arc::clone(&seen));
+        pipeline.add(&bin).map_err(fail("adding an input"))?;
+        let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), seen };
+        if out.link(pad).is_err() || bin.sync_state_with_parent().is_err() {
+            drop(input(None));
+            return Err(MixError::Graph { step: "starting an input" });
+        }
+        // Only now: what comes while the source is not playing yet would be lost, and with it the first keyframe.
+        link.attach(outlet);
+        Ok(input(Some(link)))
+    }
+
+    /// The name by which its errors are known.
+    pub(super) fn name(&self) -> String {
+        self.bin.name().into()
+    }
+
+    /// The mixer pad that it borrows.
+    pub(super) fn pad(&self) -> &gst::Pad {
+        &self.pad
+    }
+
+    /// Whether decoded media has come within `span`.
+    pub(super) fn is_fresh(&self, span: gst::ClockTime) -> bool {
+        match self.seen.load(Ordering::Relaxed) {
+            NEVER => false,
+            at => Pipeline::running_time().nseconds().saturating_sub(at) < span.nseconds(),
+        }
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        drop(self.link.take());
+        // The pad is free at once. A push that is still under way ends by itself: the mixer keeps consuming.
+        let _ = self.out.unlink(&self.pad);
+        let bin = self.bin.clone();
+        bin.set_locked_state(true);
+        // Waits for the streaming thread, so not here.
+        let ended = std::thread::Builder::new().name("input-end".into()).spawn(move || {
+            let _ = bin.set_state(gst::State::Null);
+            if let Some(parent) = bin.parent().and_downcast::<gst::Bin>() {
+                let _ = parent.remove(&bin);
+            }
+        });
+        if let Err(error) = ended {
+            tracing::error!(%error, "no thread to end an input: its decoder stays alive");
+        }
+    }
+}
+
+fn watch(pad: &gst::Pad, seen: Arc<AtomicU64>) {
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| match &info.data {
+        Some(gst::PadProbeData::Buffer(_)) => {
+            seen.store(Pipeline::running_time().nseconds(), Ordering::Relaxed);
+            gst::PadProbeReturn::Ok
+        }
+        // The pad has further inputs to come.
+        Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => gst::PadProbeReturn::Drop,
+        _ => gst::PadProbeReturn::Ok,
+    });
+}

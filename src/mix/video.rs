@@ -1,0 +1,120 @@
+//! The picture: a compositor over a still picture that is always there.
+//!
+//! The compositor's pads are made once, before it plays. A pad without a live video is transparent, and the tile below
+//! it shows.
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+
+use super::MixError;
+use super::layout::{Placement, Size};
+use super::tiles::{self, Tile};
+use crate::media::description::{Descriptions, Values};
+use crate::media::pipeline::Pipeline;
+
+/// The picture's half of the mix.
+#[derive(Debug)]
+pub(super) struct Canvas {
+    bin: gst::Bin,
+    stage: gst_app::AppSrc,
+    size: Size,
+    drawn: Option<Vec<Tile>>,
+}
+
+impl Canvas {
+    /// Builds it with `pads` places for videos, which are handed out as well.
+    pub(super) fn build(
+        descriptions: &Descriptions,
+        values: &Values,
+        pads: usize,
+    ) -> Result<(Self, Vec<gst::Pad>), MixError> {
+        let bin = descriptions.build("mix/video.launch", values)?;
+        let (mixer, stage) = (socket(&bin, "mixer")?, socket(&bin, "stage")?);
+        let stage = stage.downcast::<gst_app::AppSrc>().map_err(|_| MixError::Graph { step: "looking for the stage" })?;
+        let size = Size { width: values.width, height: values.height };
+        stage.set_caps(Some(&picture_caps(size)));
+        start_now(&mixer);
+        let pads = (0..pads).map(|index| request(&bin, &mixer, index)).collect::<Result<_, _>>()?;
+        Ok((Self { bin, stage, size, drawn: None }, pads))
+    }
+
+    /// The bin, to be placed in the mix's pipeline; its `out` pad gives the picture.
+    pub(super) fn bin(&self) -> &gst::Bin {
+        &self.bin
+    }
+
+    /// The canvas.
+    pub(super) fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Puts `tiles` below the videos, unless they are there already.
+    pub(super) fn draw(&mut self, tiles: Vec<Tile>) -> Result<(), MixError> {
+        if self.drawn.as_ref() == Some(&tiles) {
+            return Ok(());
+        }
+        let picture = tiles::draw(self.size, &tiles)?;
+        let buffer = gst::Buffer::from_mut_slice(picture);
+        self.stage.push_buffer(buffer).map_err(|_| MixError::Graph { step: "drawing the tiles" })?;
+        self.drawn = Some(tiles);
+        Ok(())
+    }
+}
+
+/// Puts the video of the slot `ghost` at `placement`, or hides it.
+pub(super) fn place(ghost: &gst::Pad, placement: Option<Placement>) {
+    let Some(pad) = ghost.downcast_ref::<gst::GhostPad>().and_then(|ghost| ghost.target()) else { return };
+    let Some(Placement { x, y, width, height }) = placement else {
+        pad.set_property("alpha", 0.0);
+        return;
+    };
+    for (name, value) in [("xpos", x), ("ypos", y), ("width", width), ("height", height)] {
+        pad.set_property(name, i32::try_from(value).unwrap_or(i32::MAX));
+    }
+    pad.set_property("alpha", 1.0);
+}
+
+/// Makes the mixer begin at the present, not at the time when the first pipeline of this process began.
+pub(super) fn start_now(mixer: &gst::Element) {
+    mixer.set_property_from_str("start-time-selection", "set");
+    mixer.set_property("start-time", Pipeline::running_time());
+}
+
+/// The element that a description names.
+pub(super) fn socket(bin: &gst::Bin, name: &str) -> Result<gst::Element, MixError> {
+    bin.by_name(name).ok_or(MixError::Graph { step: "looking for a socket" })
+}
+
+/// A new pad of `mixer`, made reachable from outside of `bin`.
+pub(super) fn pad(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<(gst::Pad, gst::Pad), MixError> {
+    let fail = MixError::Graph { step: "making the pads of a mixer" };
+    let Some(inside) = mixer.request_pad_simple("sink_%u") else { return Err(fail) };
+    let ghost = gst::GhostPad::builder_with_target(&inside).map(|ghost| ghost.name(format!("slot_{index}")).build());
+    let Ok(ghost) = ghost else { return Err(fail) };
+    bin.add_pad(&ghost).map_err(|_| fail)?;
+    Ok((inside, ghost.upcast()))
+}
+
+fn request(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<gst::Pad, MixError> {
+    let (inside, ghost) = pad(bin, mixer, index)?;
+    inside.set_property("alpha", 0.0);
+    inside.set_property_from_str("sizing-policy", "keep-aspect-ratio");
+    let mut scaling = gst_video::VideoConverterConfig::new();
+    scaling.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
+    // Browsers send BT.601, whatever decoders guess from the size: nothing to convert, and much to save.
+    scaling.set_matrix_mode(gst_video::VideoMatrixMode::None);
+    inside.set_property("converter-config", gst::Structure::from(scaling));
+    Ok(ghost)
+}
+
+fn picture_caps(size: Size) -> gst::Caps {
+    let side = |length: u32| i32::try_from(length).unwrap_or(i32::MAX);
+    gst::Caps::builder("video/x-raw")
+        .field("format", "BGRx")
+        .field("width", side(size.width))
+        .field("height", side(size.height))
+        .field("framerate", gst::Fraction::new(0, 1))
+        .build()
+}
