@@ -80,7 +80,7 @@ impl Link {
         self.link.appsrc().upcast_ref()
     }
 
-    /// Lets media pass. Encoded video begins with a keyframe, which is asked for; RTP passes as it comes, since packets
+    /// Lets media pass, once the target plays: what comes before is lost. Encoded video begins with a keyframe, which is asked for; RTP passes as it comes, since packets
     /// do not say what they hold: a depayloader must wait for the keyframe.
     pub fn attach(&mut self, outlet: &Outlet) {
         // It fails only for an element attached twice to one producer; change_producer detaches first.
@@ -88,6 +88,13 @@ impl Link {
             tracing::error!(%error, link = %self.element().name(), "a link could not be attached");
         }
         outlet.request_keyframe();
+    }
+
+    /// Detaches it, and ends the stream in the target after what is under way.
+    pub fn end(&mut self) {
+        self.link.disconnect();
+        // Refused only when the target is not playing: then there is nothing to end.
+        let _ = self.link.appsrc().end_of_stream();
     }
 
     /// Buffers that passed.

@@ -1,0 +1,239 @@
+//! A room's mix as a file.
+//!
+//! Each recording has a pipeline and a task of its own, which ends with the file finalised. A file that cannot be
+//! finalised, since the server was killed or the disk is full, still plays: it consists of fragments of a second.
+//!
+//! File names are made of identifiers only; what people typed is in the manifest beside the file.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use gstreamer::prelude::*;
+use tokio::sync::{mpsc, watch};
+
+use super::OutputError;
+use super::gate::Gate;
+use super::manifest::{Attendee, Manifest, State, manifest_path, media_path, size_of, unix_ms};
+use crate::id::{RecordingId, RoomName};
+use crate::media::bus::{BusEvent, BusEventKind};
+use crate::media::description::{Descriptions, Values};
+use crate::media::link::{Link, Outlet};
+use crate::media::pipeline::Pipeline;
+
+/// How long the file may take to be finalised.
+const FINALISE: Duration = Duration::from_secs(10);
+/// How long a stop waits for the picture of the moment at which it was asked for: the mix runs some 300 ms late.
+const CATCH_UP: Duration = Duration::from_secs(2);
+const CATCH_UP_STEP: Duration = Duration::from_millis(20);
+
+/// What is to be recorded.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The recording's identifier, new.
+    pub id: RecordingId,
+    /// The room.
+    pub room: RoomName,
+    /// Who is there already.
+    pub participants: Vec<Attendee>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Joined(Attendee),
+    Stop,
+}
+
+/// A running recording. Dropping it stops it as well, but then nobody knows when the file is whole.
+#[derive(Debug)]
+pub struct Recording {
+    id: RecordingId,
+    commands: mpsc::UnboundedSender<Command>,
+    manifest: watch::Receiver<Manifest>,
+}
+
+impl Recording {
+    /// Begins to record what leaves the outlets of a mix into a new file in `folder`. Must be called within a Tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// When the file cannot be made or the pipeline does not play.
+    pub async fn start(
+        spec: Spec,
+        folder: &Path,
+        descriptions: &Descriptions,
+        video: &Outlet,
+        audio: &Outlet,
+    ) -> Result<Self, OutputError> {
+        let id = spec.id.clone();
+        let (folder, descriptions) = (folder.to_owned(), descriptions.clone());
+        let outlets = [video.clone(), audio.clone()];
+        // Files and state changes block.
+        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, folder, &descriptions, &outlets));
+        let (take, events) = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (sender, manifest) = watch::channel(take.manifest.clone());
+        tokio::spawn(take.run(inbox, events, sender));
+        Ok(Self { id, commands, manifest })
+    }
+
+    /// Its identifier.
+    #[must_use]
+    pub fn id(&self) -> &RecordingId {
+        &self.id
+    }
+
+    /// What is known about it. It changes when the recording ends, by itself or not.
+    #[must_use]
+    pub fn manifest(&self) -> watch::Receiver<Manifest> {
+        self.manifest.clone()
+    }
+
+    /// Notes that somebody came.
+    pub fn joined(&self, attendee: Attendee) {
+        // After the end there is nothing to note.
+        let _ = self.commands.send(Command::Joined(attendee));
+    }
+
+    /// Ends it, and returns once the file is whole, or has failed.
+    pub async fn stop(mut self) -> Manifest {
+        let _ = self.commands.send(Command::Stop);
+        // An error means that the task has ended, and the last manifest is the final one.
+        let _ = self.manifest.wait_for(|manifest| manifest.state != State::Recording).await;
+        self.manifest.borrow().clone()
+    }
+}
+
+/// What the recording's task owns.
+#[derive(Debug)]
+struct Take {
+    manifest: Manifest,
+    folder: PathBuf,
+    links: [Link; 2],
+    gate: Gate,
+    // Kept for its drop, which ends it.
+    _pipeline: Pipeline,
+}
+
+impl Take {
+    fn begin(
+        spec: Spec,
+        folder: PathBuf,
+        descriptions: &Descriptions,
+        outlets: &[Outlet; 2],
+    ) -> Result<(Self, mpsc::Receiver<BusEvent>), OutputError> {
+        let path = media_path(&folder, &spec.id);
+        // Claimed before the sink opens it again: a recording never overwrites anything.
+        std::fs::File::create_new(&path).map_err(OutputError::file(&path))?;
+        let manifest = Manifest {
+            id: spec.id,
+            room: spec.room.to_string(),
+            state: State::Recording,
+            started_at: unix_ms(SystemTime::now()),
+            ended_at: None,
+            duration_ms: 0,
+            bytes: 0,
+            error: None,
+            participants: spec.participants,
+        };
+        let built = manifest.write(&folder).and_then(|()| build(&manifest.id, &path, descriptions));
+        let (pipeline, events, mut links, gate) = built.inspect_err(|_| {
+            // Nothing was recorded: leave nothing behind.
+            let _ = std::fs::remove_file(&path);
+            let _ = std::fs::remove_file(manifest_path(&folder, &manifest.id));
+        })?;
+        for (link, outlet) in links.iter_mut().zip(outlets) {
+            link.attach(outlet);
+        }
+        Ok((Self { manifest, folder, links, gate, _pipeline: pipeline }, events))
+    }
+
+    async fn run(
+        mut self,
+        mut commands: mpsc::UnboundedReceiver<Command>,
+        mut events: mpsc::Receiver<BusEvent>,
+        report: watch::Sender<Manifest>,
+    ) {
+        let failure = loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Joined(attendee)) => self.note(attendee).await,
+                    Some(Command::Stop) | None => break self.finalise(&mut events).await.err(),
+                },
+                Some(event) = events.recv() => match event.kind {
+                    BusEventKind::Error(reason) => break Some(reason),
+                    BusEventKind::Eos => break Some("the mix ended".to_owned()),
+                },
+            }
+        };
+        self.close(failure, &report).await;
+    }
+
+    async fn note(&mut self, attendee: Attendee) {
+        if !self.manifest.participants.iter().any(|known| known.id == attendee.id) {
+            self.manifest.participants.push(attendee);
+            self.write().await;
+        }
+    }
+
+    /// Lets the picture of this moment come in, then ends the streams and waits for the file to be whole.
+    async fn finalise(&mut self, events: &mut mpsc::Receiver<BusEvent>) -> Result<(), String> {
+        let now = Pipeline::running_time();
+        let caught_up = async {
+            while !self.gate.has_passed(now) {
+                tokio::time::sleep(CATCH_UP_STEP).await;
+            }
+        };
+        let _ = tokio::time::timeout(CATCH_UP, caught_up).await;
+        self.gate.open();
+        self.links.iter_mut().for_each(Link::end);
+        match tokio::time::timeout(FINALISE, events.recv()).await {
+            Ok(Some(BusEvent { kind: BusEventKind::Eos, .. })) if self.gate.duration().is_zero() => {
+                Err("no picture came from the mix".to_owned())
+            }
+            Ok(Some(BusEvent { kind: BusEventKind::Eos, .. })) => Ok(()),
+            Ok(Some(BusEvent { kind: BusEventKind::Error(reason), .. })) => Err(reason),
+            Ok(None) => Err("the pipeline vanished".to_owned()),
+            Err(_) => Err(format!("the file was not finalised within {FINALISE:?}: is the disk slow?")),
+        }
+    }
+
+    async fn close(mut self, failure: Option<String>, report: &watch::Sender<Manifest>) {
+        self.manifest.state = if failure.is_none() { State::Complete } else { State::Failed };
+        if let Some(error) = &failure {
+            tracing::error!(recording = %self.manifest.id, %error, "a recording failed");
+        }
+        self.manifest.error = failure;
+        self.manifest.ended_at = Some(unix_ms(SystemTime::now()));
+        self.manifest.duration_ms = u64::try_from(self.gate.duration().as_millis()).unwrap_or(u64::MAX);
+        self.manifest.bytes = size_of(&media_path(&self.folder, &self.manifest.id));
+        self.write().await;
+        report.send_replace(self.manifest);
+    }
+
+    async fn write(&self) {
+        let (manifest, folder) = (self.manifest.clone(), self.folder.clone());
+        let written = tokio::task::spawn_blocking(move || manifest.write(&folder)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(%error, "a manifest is not up to date");
+        }
+    }
+}
+
+type Built = (Pipeline, mpsc::Receiver<BusEvent>, [Link; 2], Gate);
+
+fn build(id: &RecordingId, path: &Path, descriptions: &Descriptions) -> Result<Built, OutputError> {
+    let fail = |step| move |_| OutputError::Graph { step };
+    let bin = descriptions.build("output/recording-mp4.launch", &Values::default())?;
+    let sink = bin.by_name("sink").ok_or(OutputError::Graph { step: "looking for the sink" })?;
+    sink.set_property("location", path);
+    let gate = Gate::install(&bin)?;
+    let (pipeline, events) = Pipeline::new(&format!("recording-{id}"));
+    pipeline.gst().add(&bin).map_err(fail("filling the pipeline"))?;
+    let links = ["video", "audio"].map(|inlet| (inlet, Link::new(&format!("link-{inlet}"), None)));
+    for (inlet, link) in &links {
+        pipeline.gst().add(link.element()).map_err(fail("filling the pipeline"))?;
+        link.element().link_pads(Some("src"), &bin, Some(inlet)).map_err(fail("linking the inlets"))?;
+    }
+    pipeline.play()?;
+    Ok((pipeline, events, links.map(|(_, link)| link), gate))
+}
