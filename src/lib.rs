@@ -1,5 +1,6 @@
 //! plenum: a native media server for rooms.
 
+pub mod check;
 pub mod egress;
 pub mod elements;
 pub mod id;
