@@ -1,0 +1,27 @@
+// The part of the REST API that the page uses. No DOM in here.
+
+/**
+ * @param {string} method
+ * @param {string} path  below /api/v1
+ * @returns {Promise<any>}
+ */
+async function call(method, path) {
+  let response;
+  try {
+    response = await fetch(`/api/v1${path}`, { method, headers: { accept: 'application/json' } });
+  } catch {
+    throw new Error('The server cannot be reached.');
+  }
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new Error(body?.message ?? `The server answered ${response.status}.`);
+  return body;
+}
+
+/** @param {string} room */
+export const startRecording = (room) => call('POST', `/rooms/${encodeURIComponent(room)}/recordings`);
+
+/** @param {string} id */
+export const stopRecording = (id) => call('POST', `/recordings/${encodeURIComponent(id)}/stop`);
+
+/** @param {string} id */
+export const recordingFile = (id) => `/api/v1/recordings/${encodeURIComponent(id)}/file`;

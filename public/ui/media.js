@@ -1,0 +1,161 @@
+// Our own camera and microphone, and plain words for what goes wrong with them.
+
+const CONSTRAINTS = {
+  audio: true,
+  video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } },
+};
+const DEVICE = { audio: 'microphone', video: 'camera' };
+
+/** @typedef {'audio' | 'video'} Kind */
+
+/** Events: `change` after any track came, went, or was muted · `lost` {words} when a device vanished. */
+export class LocalMedia extends EventTarget {
+  /** @type {{ audio: MediaStreamTrack | null, video: MediaStreamTrack | null }} */
+  tracks = { audio: null, video: null };
+  /** For the preview: always holds the present tracks. */
+  stream = new MediaStream();
+  /** What went wrong with the last attempt, in words; empty when nothing did. */
+  problem = '';
+  /** Whether open() was tried. */
+  tried = false;
+
+  /** Browsers offer devices only on https and localhost. */
+  get supported() {
+    return Boolean(navigator.mediaDevices?.getUserMedia);
+  }
+
+  get silent() {
+    return !this.tracks.audio && !this.tracks.video;
+  }
+
+  /** Whether opening the devices would ask nobody anything. */
+  async permitted() {
+    if (!this.supported) return false;
+    const states = await Promise.all([permission('camera'), permission('microphone')]);
+    return states.every((state) => state === 'granted');
+  }
+
+  /** Get both devices, or the one that can be had. Never throws: `problem` tells. */
+  async open() {
+    this.tried = true;
+    if (!this.supported) {
+      this.problem = 'This page did not come over https, so the browser offers no camera or microphone. You can still join to watch and listen.';
+      return;
+    }
+    const error = await this.#get(CONSTRAINTS);
+    this.problem = '';
+    if (error) {
+      const [camera, microphone] = await Promise.all([permission('camera'), permission('microphone')]);
+      const refused = error.name === 'NotAllowedError';
+      // Asking again for one device is only polite where the browser would not simply show the same question again.
+      const audioError = refused && (microphone === 'denied' || camera !== 'denied') ? error : await this.#get({ audio: CONSTRAINTS.audio });
+      const videoError = refused && (camera === 'denied' || microphone !== 'denied') ? error : await this.#get({ video: CONSTRAINTS.video });
+      if (audioError && videoError) this.problem = `${explain(error, 'camera and microphone')} You can join without them.`;
+      else if (videoError) this.problem = `${explain(videoError, 'camera')} You can join with your voice only.`;
+      else if (audioError) this.problem = `${explain(audioError, 'microphone')} The others will not hear you.`;
+    }
+    this.#changed();
+  }
+
+  /** @param {Kind} kind */
+  isOn(kind) {
+    return Boolean(this.tracks[kind]?.enabled);
+  }
+
+  /**
+   * Switch a device. A muted microphone stays open (to be back at once); a camera that is off is off, its light too.
+   * @param {Kind} kind
+   * @param {boolean} on
+   * @returns {Promise<string>} what went wrong, in words, or nothing
+   */
+  async set(kind, on) {
+    const track = this.tracks[kind];
+    if (on && !track) {
+      if (!this.supported) return `This page did not come over https, so the browser offers no ${DEVICE[kind]}.`;
+      const error = await this.#get({ [kind]: CONSTRAINTS[kind] });
+      if (error) return explain(error, DEVICE[kind]);
+    } else if (track && kind === 'video' && !on) this.#drop('video');
+    else if (track) track.enabled = on;
+    this.#changed();
+    return '';
+  }
+
+  /** Let go of all devices. */
+  close() {
+    this.#drop('audio');
+    this.#drop('video');
+    this.tried = false;
+    this.#changed();
+  }
+
+  /**
+   * @param {MediaStreamConstraints} constraints
+   * @returns {Promise<Error | null>}
+   */
+  async #get(constraints) {
+    try {
+      const got = await navigator.mediaDevices.getUserMedia(constraints);
+      for (const track of got.getTracks()) this.#take(track);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  /** @param {MediaStreamTrack} track */
+  #take(track) {
+    const kind = /** @type {Kind} */ (track.kind);
+    this.#drop(kind);
+    this.tracks[kind] = track;
+    this.stream.addTrack(track);
+    track.addEventListener('ended', () => {
+      if (this.tracks[kind] !== track) return;
+      this.#drop(kind);
+      this.#changed();
+      this.dispatchEvent(new CustomEvent('lost', { detail: { words: `The ${DEVICE[kind]} is gone: unplugged, or taken away by the browser.` } }));
+    });
+  }
+
+  /** @param {Kind} kind */
+  #drop(kind) {
+    const track = this.tracks[kind];
+    if (!track) return;
+    this.tracks[kind] = null;
+    this.stream.removeTrack(track);
+    track.stop();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event('change'));
+  }
+}
+
+/**
+ * @param {'camera' | 'microphone'} name
+ * @returns {Promise<PermissionState | 'unknown'>}
+ */
+async function permission(name) {
+  try {
+    return (await navigator.permissions.query({ name: /** @type {PermissionName} */ (name) })).state;
+  } catch {
+    return 'unknown';
+  }
+}
+
+/**
+ * @param {Error} error  from getUserMedia
+ * @param {string} device
+ */
+function explain(error, device) {
+  switch (error.name) {
+    case 'NotAllowedError':
+      return `The browser was not allowed to use the ${device}. Allow it in the site settings beside the address.`;
+    case 'NotFoundError':
+      return `No ${device} was found on this device.`;
+    case 'NotReadableError':
+    case 'AbortError':
+      return `The ${device} cannot be opened: perhaps another program is using it.`;
+    default:
+      return `The ${device} cannot be used (${error.message || error.name}).`;
+  }
+}
