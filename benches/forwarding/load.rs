@@ -155,12 +155,17 @@ impl Load {
         })
     }
 
-    /// Opens the window for the time to come; packets sent in it count.
+    /// Opens the window for the time to come, with all counters at zero; packets sent in it count.
     pub(crate) fn measure(&mut self, length: Duration) -> Instant {
+        for peer in self.peers.iter_mut().flatten() {
+            if let Role::Subscribe { tally, .. } = &mut peer.role {
+                tally.reset();
+            }
+        }
+        self.sent = Sent { packets: vec![0; self.sent.packets.len()], lag: Duration::ZERO };
         let now = Instant::now();
         let start = self.nanos(now);
         self.moment.window = Window { start, end: start + length.as_nanos() as u64 };
-        self.sent.lag = Duration::ZERO;
         now + length
     }
 

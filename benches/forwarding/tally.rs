@@ -2,7 +2,7 @@
 //!
 //! Owner: the load thread. Invariant: only packets sent inside the window count, so its edges lose nothing.
 
-use crate::packets::{Stamp, Track};
+use crate::packets::Stamp;
 
 /// The measured span, in nanoseconds since the load began, by send time.
 #[derive(Debug, Clone, Copy, Default)]
@@ -95,6 +95,12 @@ impl Tally {
     /// Whether audio and video have arrived at least once.
     pub(crate) fn heard(&self) -> [bool; 2] {
         self.heard
+    }
+
+    /// Forgets the counts of an earlier window; what has been seen stays known, or late copies would look new.
+    pub(crate) fn reset(&mut self) {
+        let Self { seen, heard, .. } = std::mem::take(self);
+        *self = Self { seen, heard, ..Self::default() };
     }
 
     /// Holes in the sequence numbers that the viewer saw.
