@@ -106,7 +106,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a core of its own and waits until it accepts connections.
     pub(crate) fn start(program: &Path) -> Result<Self> {
-        let work = tempfile::Builder::new().prefix("plenum-bench-").tempdir()?;
+        let work = tempfile::tempdir()?;
         let log = File::create(work.path().join("log"))?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]);
@@ -147,8 +147,12 @@ impl Server {
         Usage::of(self.child.id())
     }
 
-    /// The end of what it wrote.
-    pub(crate) fn log(&self) -> String {
+    /// Adds the end of its log to an error: the cause usually stands there.
+    pub(crate) fn explain<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| anyhow!("{error:#}\nthe server's last words:\n{}", self.log()))
+    }
+
+    fn log(&self) -> String {
         let text = fs::read(self.work.path().join("log")).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();

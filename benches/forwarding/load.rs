@@ -1,18 +1,16 @@
-//! The load: all sessions and connections, driven by one thread and one poll.
+//! The load: all sessions and connections, and what can be done with and asked of them (`drive` makes them work).
 //!
-//! Invariant: datagrams are read from all ready sockets before any is decrypted, so that a burst to forty viewers
-//! is stamped when it arrived and not when the viewer before it was done.
+//! Owner: one thread. Invariant: an index is never used again, so a late event cannot reach another's connection.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
-use mio::{Events, Interest, Poll, Token};
+use anyhow::{Result, anyhow, bail};
+use mio::{Interest, Poll, Token};
 use str0m::config::DtlsCert;
 
-use crate::peer::{Datagram, Moment, Peer, Role, Steps};
-use crate::signaling::{Heard, Session};
+use crate::peer::{Moment, Peer, Role, Steps};
+use crate::signaling::Session;
 use crate::tally::{Tally, Window};
 
 /// Index of a session or of a connection; never used again after it left.
@@ -30,13 +28,13 @@ pub(crate) struct Sent {
 /// Everything the client side owns.
 pub(crate) struct Load {
     server: SocketAddr,
-    poll: Poll,
+    pub(crate) poll: Poll,
     cert: DtlsCert,
-    moment: Moment,
-    sessions: Vec<Option<Session>>,
-    peers: Vec<Option<Peer>>,
+    pub(crate) moment: Moment,
+    pub(crate) sessions: Vec<Option<Session>>,
+    pub(crate) peers: Vec<Option<Peer>>,
     publishers: u16,
-    sent: Sent,
+    pub(crate) sent: Sent,
 }
 
 fn session_token(index: Index) -> Token {
@@ -84,6 +82,14 @@ impl Load {
         self.publishers += 1;
         self.sent.packets.push(0);
         self.open(session, user, Role::Publish { number, source: None })
+    }
+
+    /// Brings a participant into a room and waits until it sends.
+    pub(crate) fn join_and_publish(&mut self, room: &str, name: &str) -> Result<Index> {
+        let session = self.join(room, name)?;
+        let publisher = self.publish(session)?;
+        self.wait_flowing(&[publisher])?;
+        Ok(publisher)
     }
 
     /// Asks for the media that `publisher`, a publishing connection, sends.
@@ -174,6 +180,17 @@ impl Load {
         &self.sent
     }
 
+    /// Whether all these connections have their answer.
+    pub(crate) fn are_answered(&self, connections: &[Index]) -> bool {
+        connections.iter().all(|index| self.steps(*index).is_ok_and(|steps| steps.answered.is_some()))
+    }
+
+    /// Waits until all these connections are up and media flows on them.
+    pub(crate) fn wait_flowing(&mut self, connections: &[Index]) -> Result<()> {
+        let what = format!("{} connections are up and media flows", connections.len());
+        self.run_until(&what, |load| connections.iter().all(|index| load.is_flowing(*index)))
+    }
+
     /// Local ports of the connections, to find their sockets in the kernel's tables.
     pub(crate) fn ports(&self) -> Vec<u16> {
         self.peers.iter().flatten().filter_map(|peer| peer.socket.local_addr().ok()).map(|addr| addr.port()).collect()
@@ -183,20 +200,8 @@ impl Load {
         instant.saturating_duration_since(self.moment.epoch).as_nanos() as u64
     }
 
-    /// Works until the condition holds; an error names what was waited for.
-    pub(crate) fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !done(self) {
-            if Instant::now() > deadline {
-                bail!("waited 20 s in vain: {what} ({})", self.state());
-            }
-            self.step(Instant::now() + Duration::from_millis(50)).with_context(|| what.to_owned())?;
-        }
-        Ok(())
-    }
-
     /// How far the connections have come, for the error of a wait.
-    fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         let count = |condition: fn(&Peer) -> bool| self.peers.iter().flatten().filter(|peer| condition(peer)).count();
         let heard = |peer: &Peer, at: usize| matches!(&peer.role, Role::Subscribe { tally, .. } if tally.heard()[at]);
         let heard = |at: usize| self.peers.iter().flatten().filter(|peer| heard(peer, at)).count();
@@ -208,113 +213,5 @@ impl Load {
             heard(0),
             heard(1),
         )
-    }
-
-    /// Works until a time.
-    pub(crate) fn run_to(&mut self, end: Instant) -> Result<()> {
-        while Instant::now() < end {
-            self.step(end)?;
-        }
-        Ok(())
-    }
-
-    /// Sends what is due, lets time pass, then waits for sockets, at most until `end`.
-    fn step(&mut self, end: Instant) -> Result<()> {
-        let mut wake = end;
-        for index in 0..self.peers.len() {
-            wake = wake.min(self.tend(index)?);
-        }
-        let mut events = Events::with_capacity(1024);
-        let wait = wake.saturating_duration_since(Instant::now());
-        match self.poll.poll(&mut events, Some(wait)) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error).context("the poll failed"),
-            _ => {}
-        }
-        let mut datagrams = Vec::new();
-        for event in &events {
-            let Token(token) = event.token();
-            if token % 2 == 1 {
-                self.read(token / 2, &mut datagrams)?;
-            } else {
-                self.listen(token / 2)?;
-            }
-        }
-        for (index, datagram) in datagrams {
-            if let Some(peer) = &mut self.peers[index] {
-                peer.datagram(&datagram, self.moment)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the due packets of one connection and returns when it wants attention again.
-    fn tend(&mut self, index: Index) -> Result<Instant> {
-        let far = Instant::now() + Duration::from_secs(1);
-        let moment = self.moment;
-        let Some(peer) = &mut self.peers[index] else { return Ok(far) };
-        if peer.is_dead() {
-            bail!("the connection that concerns {} died", peer.user);
-        }
-        let mut next = far;
-        loop {
-            let now = Instant::now();
-            let Role::Publish { source: Some(source), .. } = &mut peer.role else { break };
-            let sent = now.saturating_duration_since(moment.epoch).as_nanos() as u64;
-            let number = source.number();
-            let Some(packet) = source.take_due(now, sent) else {
-                next = source.due();
-                break;
-            };
-            if moment.window.contains(sent) {
-                self.sent.packets[usize::from(number)] += 1;
-                self.sent.lag = self.sent.lag.max(now.saturating_duration_since(packet.due));
-            }
-            peer.send(packet, moment)?;
-        }
-        let now = Instant::now();
-        if peer.wake <= now {
-            peer.timeout(now, moment)?;
-        }
-        Ok(next.min(peer.wake))
-    }
-
-    fn read(&mut self, index: Index, datagrams: &mut Vec<(Index, Datagram)>) -> Result<()> {
-        let Some(peer) = &self.peers[index] else { return Ok(()) };
-        let mut buffer = [0; 2048];
-        loop {
-            match peer.socket.recv_from(&mut buffer) {
-                Ok((length, source)) => {
-                    let datagram = Datagram { source, arrived: Instant::now(), bytes: buffer[..length].to_vec() };
-                    datagrams.push((index, datagram));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                // An ICMP error of an earlier send; the connection decides for itself whether it is dead.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-                Err(error) => return Err(error).context("a UDP socket failed"),
-            }
-        }
-    }
-
-    fn listen(&mut self, index: Index) -> Result<()> {
-        let Some(session) = &mut self.sessions[index] else { return Ok(()) };
-        for heard in session.receive()? {
-            match heard {
-                Heard::Answer { user, sdp } => {
-                    let moment = self.moment;
-                    self.of(index, &user).map_or(Ok(()), |peer| peer.answer(&sdp, moment))?;
-                }
-                Heard::Candidate { user, candidate } => {
-                    let moment = self.moment;
-                    self.of(index, &user).map_or(Ok(()), |peer| peer.candidate(&candidate, moment))?;
-                }
-                Heard::Refused(message) => bail!("the server refused: {message}"),
-                Heard::Closed => bail!("the server closed the connection of participant {index}"),
-            }
-        }
-        Ok(())
-    }
-
-    fn of(&mut self, session: Index, user: &str) -> Option<&mut Peer> {
-        self.peers.iter_mut().flatten().find(|peer| peer.session == session && peer.user == user)
     }
 }

@@ -6,14 +6,16 @@
 #![allow(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
 mod account;
+mod drive;
+mod fanout;
 mod load;
 mod namespace;
 mod packets;
 mod peer;
 mod report;
-mod scenarios;
 mod signaling;
 mod tally;
+mod turnover;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,8 +24,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
+use crate::fanout::Shape;
 use crate::report::Report;
-use crate::scenarios::Shape;
 
 /// The whole run, teardown included, is stopped after this.
 const LIMIT: Duration = Duration::from_secs(175);
@@ -70,15 +72,15 @@ impl Scenario {
             Self::Forty => Shape::Fan(40),
             Self::Mesh => Shape::Mesh(if quick { 3 } else { 6 }),
             Self::OfferAnswer => {
-                report.joining = Some(scenarios::joining(server, if quick { 5 } else { 30 })?);
+                report.joining = Some(turnover::joining(server, if quick { 5 } else { 30 })?);
                 return Ok(());
             }
             Self::Churn => {
-                report.churn = Some(scenarios::churn(server, if quick { 5 } else { 200 })?);
+                report.churn = Some(turnover::churn(server, if quick { 5 } else { 200 })?);
                 return Ok(());
             }
         };
-        report.forwarding.push(scenarios::forwarding(server, shape, window)?);
+        report.forwarding.push(fanout::forwarding(server, shape, window)?);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Address inside; server and load share it.
@@ -29,13 +30,17 @@ pub(crate) fn cores() -> usize {
 #[derive(Debug)]
 struct Namespace {
     name: String,
+    /// Temporary files of the inner process, which may be killed before it can remove them.
+    scratch: TempDir,
 }
 
 impl Namespace {
     fn create() -> Result<Self> {
         remove_stale();
-        let namespace = Self { name: format!("{PREFIX}{}", std::process::id()) };
-        ip(&["netns", "add", &namespace.name]).context("a network namespace needs root and iproute2")?;
+        let name = format!("{PREFIX}{}", std::process::id());
+        let scratch = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
+        ip(&["netns", "add", &name]).context("a network namespace needs root and iproute2")?;
+        let namespace = Self { name, scratch };
         let name = namespace.name.as_str();
         let address = format!("{ADDRESS}/24");
         let steps: [&[&str]; 6] = [
@@ -54,13 +59,14 @@ impl Namespace {
 
     fn start(&self) -> Result<Child> {
         let program = std::env::current_exe()?;
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.name]);
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "ip", "netns", "exec", &self.name]);
         if cores() > 1 {
             command.args(["taskset", "-c", "1"]);
         }
         command.arg(program).args(std::env::args_os().skip(1)).env(INSIDE, &self.name);
-        command.spawn().context("the bench could not start itself inside the namespace")
+        command.env("TMPDIR", self.scratch.path());
+        command.spawn().context("setpriv and taskset (util-linux) are needed to start inside the namespace")
     }
 }
 

@@ -1,26 +1,21 @@
-//! What is measured: each scenario gets a fresh server and a fresh load.
+//! Forwarding: a window over standing connections, on a fresh server with a fresh load.
 //!
-//! Invariant: every wait has a deadline, so each scenario ends by itself.
+//! Invariant: only a window in which the generator kept its time counts.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::account::{Server, Usage, socket_drops};
 use crate::load::{Index, Load};
 use crate::packets::FRAME;
-use crate::report::{Churn, Forwarding, Joining, millis, percentile};
+use crate::report::{Forwarding, millis, percentile};
 
 const SETTLE: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_millis(500);
 /// Windows tried until one is valid; another program on our core makes a sample void, not wrong.
 const ATTEMPTS: u32 = 3;
-
-/// Adds the end of the server's log to an error, which usually holds its cause.
-fn with_log<T>(server: &Server, result: Result<T>) -> Result<T> {
-    result.with_context(|| format!("the server's last words:\n{}\n", server.log()))
-}
 
 /// One publisher and its viewers, or a mesh in which everybody sees everybody else.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +39,7 @@ impl Shape {
 pub(crate) fn forwarding(program: &Path, shape: Shape, window: Duration) -> Result<Forwarding> {
     let server = Server::start(program)?;
     let mut load = Load::new(Server::address())?;
-    with_log(&server, measure_forwarding(&server, &mut load, shape, window))
+    server.explain(measure_forwarding(&server, &mut load, shape, window))
 }
 
 fn measure_forwarding(server: &Server, load: &mut Load, shape: Shape, window: Duration) -> Result<Forwarding> {
@@ -122,15 +117,15 @@ fn sample(
 
 /// The baseline is taken with the publisher up, so the slope is that of viewers alone.
 fn fan(server: &Server, load: &mut Load, viewers: usize) -> Result<(Usage, usize)> {
-    let publisher = publish(load, "bench", "publisher")?;
+    let publisher = load.join_and_publish("bench", "publisher")?;
     let before = server.usage()?;
     let mut subscriptions = Vec::new();
     for viewer in 0..viewers {
         let session = load.join("bench", &format!("viewer{viewer}"))?;
         subscriptions.push(load.subscribe(session, publisher)?);
-        load.run_until("a viewer gets an answer", |load| is_answered(load, &subscriptions))?;
+        load.run_until("a viewer gets an answer", |load| load.are_answered(&subscriptions))?;
     }
-    wait_flowing(load, &subscriptions)?;
+    load.wait_flowing(&subscriptions)?;
     Ok((before, viewers))
 }
 
@@ -140,122 +135,14 @@ fn mesh(server: &Server, load: &mut Load, size: usize) -> Result<(Usage, usize)>
     let sessions: Vec<Index> =
         (0..size).map(|number| load.join("bench", &format!("member{number}"))).collect::<Result<_>>()?;
     let publishers: Vec<Index> = sessions.iter().map(|session| load.publish(*session)).collect::<Result<_>>()?;
-    wait_flowing(load, &publishers)?;
+    load.wait_flowing(&publishers)?;
     let mut subscriptions = Vec::new();
     for (viewer, session) in sessions.iter().enumerate() {
         for (_, publisher) in publishers.iter().enumerate().filter(|(number, _)| *number != viewer) {
             subscriptions.push(load.subscribe(*session, *publisher)?);
         }
-        load.run_until("a member gets its answers", |load| is_answered(load, &subscriptions))?;
+        load.run_until("a member gets its answers", |load| load.are_answered(&subscriptions))?;
     }
-    wait_flowing(load, &subscriptions)?;
+    load.wait_flowing(&subscriptions)?;
     Ok((before, size * size))
-}
-
-fn publish(load: &mut Load, room: &str, name: &str) -> Result<Index> {
-    let session = load.join(room, name)?;
-    let publisher = load.publish(session)?;
-    wait_flowing(load, &[publisher])?;
-    Ok(publisher)
-}
-
-fn is_answered(load: &Load, connections: &[Index]) -> bool {
-    connections.iter().all(|index| load.steps(*index).is_ok_and(|steps| steps.answered.is_some()))
-}
-
-fn wait_flowing(load: &mut Load, connections: &[Index]) -> Result<()> {
-    let what = format!("{} connections are up and media flows", connections.len());
-    load.run_until(&what, |load| connections.iter().all(|index| load.is_flowing(*index)))
-}
-
-/// Measures the steps of a join, one subscriber after the other.
-pub(crate) fn joining(program: &Path, subscribers: usize) -> Result<Joining> {
-    let server = Server::start(program)?;
-    let mut load = Load::new(Server::address())?;
-    with_log(&server, measure_joining(&mut load, subscribers))
-}
-
-fn measure_joining(load: &mut Load, subscribers: usize) -> Result<Joining> {
-    let publisher = publish(load, "bench", "publisher")?;
-    let mut phases = [const { Vec::new() }; 3];
-    for subscriber in 0..subscribers {
-        let session = load.join("bench", &format!("viewer{subscriber}"))?;
-        let subscription = load.subscribe(session, publisher)?;
-        wait_flowing(load, &[subscription])?;
-        let steps = load.steps(subscription)?;
-        for (phase, at) in phases.iter_mut().zip([steps.answered, steps.connected, steps.media]) {
-            phase.extend(at.map(|at| millis(at.saturating_duration_since(steps.offered))));
-        }
-    }
-    let [answer, connected, media] = &mut phases;
-    Ok(Joining {
-        connections: subscribers,
-        answer_p50_ms: percentile(answer, 0.5),
-        answer_p99_ms: percentile(answer, 0.99),
-        connected_p50_ms: percentile(connected, 0.5),
-        connected_p99_ms: percentile(connected, 0.99),
-        media_p50_ms: percentile(media, 0.5),
-        media_p99_ms: percentile(media, 0.99),
-    })
-}
-
-/// Measures what joining and leaving leaves behind.
-pub(crate) fn churn(program: &Path, cycles: u32) -> Result<Churn> {
-    let server = Server::start(program)?;
-    let mut load = Load::new(Server::address())?;
-    with_log(&server, measure_churn(&server, &mut load, cycles))
-}
-
-fn measure_churn(server: &Server, load: &mut Load, cycles: u32) -> Result<Churn> {
-    // The first cycles fill caches and thread pools that stay; they are not a leak.
-    let warm_up = (cycles / 10).max(2);
-    for cycle in 0..warm_up {
-        come_and_go(load, cycle)?;
-    }
-    let before = settle(server, load)?;
-    let mut times = Vec::new();
-    for cycle in warm_up..warm_up + cycles {
-        let start = Instant::now();
-        come_and_go(load, cycle)?;
-        times.push(millis(start.elapsed()));
-    }
-    let after = settle(server, load)?;
-    Ok(Churn {
-        cycles,
-        cycle_p50_ms: percentile(&mut times, 0.5),
-        threads: [before.threads, after.threads],
-        descriptors: [before.descriptors, after.descriptors],
-        rss_kb: [before.rss / 1024, after.rss / 1024],
-        rss_kb_per_cycle: (after.rss as f64 - before.rss as f64) / 1024.0 / f64::from(cycles),
-    })
-}
-
-/// A room of its own for each cycle, so that rooms are churned as well.
-fn come_and_go(load: &mut Load, cycle: u32) -> Result<()> {
-    let room = format!("churn{cycle}");
-    let speaker = load.join(&room, "speaker")?;
-    let publisher = load.publish(speaker)?;
-    wait_flowing(load, &[publisher])?;
-    let viewer = load.join(&room, "viewer")?;
-    let subscription = load.subscribe(viewer, publisher)?;
-    load.run_until("media reaches the viewer", |load| load.has_media(subscription))?;
-    load.leave(viewer);
-    load.leave(speaker);
-    Ok(())
-}
-
-/// Reads the server once its thread count has stood still for two seconds, or after ten.
-fn settle(server: &Server, load: &mut Load) -> Result<Usage> {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let mut last = server.usage()?;
-    let mut since = Instant::now();
-    while since.elapsed() < Duration::from_secs(2) && Instant::now() < deadline {
-        load.run_to(Instant::now() + Duration::from_millis(100))?;
-        let now = server.usage()?;
-        if (now.threads, now.descriptors) != (last.threads, last.descriptors) {
-            since = Instant::now();
-        }
-        last = now;
-    }
-    Ok(last)
 }
