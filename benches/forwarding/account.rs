@@ -115,6 +115,10 @@ impl Server {
         }
         command.arg(program).arg("--listen").arg(Self::address().to_string());
         command.arg("--recordings").arg(work.path().join("recordings"));
+        // What is set for somebody's own server must not change what is measured.
+        for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("PLENUM_")) {
+            command.env_remove(key);
+        }
         command.current_dir(work.path()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().context("setpriv and taskset (util-linux) are needed to start the server")?;
         let mut server = Self { child, work };

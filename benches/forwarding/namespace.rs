@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Address inside; server and load share it.
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 99, 7, 1);
 const PREFIX: &str = "plenum-bench-";
-const INSIDE: &str = "PLENUM_BENCH_INSIDE";
+const INSIDE: &str = "FORWARDING_BENCH_INSIDE";
 
 /// Whether this process is the inner one.
 pub(crate) fn is_inside() -> bool {
