@@ -19,7 +19,7 @@ mod turnover;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
@@ -29,6 +29,8 @@ use crate::report::Report;
 
 /// The whole run, teardown included, is stopped after this.
 const LIMIT: Duration = Duration::from_secs(175);
+/// No scenario begins after this, so that a slow machine still prints what it has.
+const LAST_BEGIN: Duration = Duration::from_secs(100);
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -95,7 +97,13 @@ fn measure(options: &Options) -> bool {
         [] => &Scenario::ALL,
         chosen => chosen,
     };
+    let begun = Instant::now();
     for scenario in scenarios {
+        if begun.elapsed() > LAST_BEGIN {
+            report.failures.push(format!("{scenario:?}: not begun, this machine is too slow or too busy"));
+            continue;
+        }
+        eprintln!("{scenario:?} ...");
         if let Err(error) = scenario.run(&options.server, options.quick, &mut report) {
             report.failures.push(format!("{scenario:?}: {error:#}"));
         }

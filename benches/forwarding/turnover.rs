@@ -11,6 +11,9 @@ use crate::account::{Server, Usage};
 use crate::load::Load;
 use crate::report::{Churn, Joining, millis, percentile};
 
+/// Cycles end early after this; the report says how many there were.
+const CHURN_LIMIT: Duration = Duration::from_secs(40);
+
 /// Measures the steps of a join, one subscriber after the other.
 pub(crate) fn joining(program: &Path, subscribers: usize) -> Result<Joining> {
     let server = Server::start(program)?;
@@ -57,19 +60,25 @@ fn measure_churn(server: &Server, load: &mut Load, cycles: u32) -> Result<Churn>
     }
     let before = settle(server, load)?;
     let mut times = Vec::new();
+    let begun = Instant::now();
     for cycle in warm_up..warm_up + cycles {
         let start = Instant::now();
+        if begun.elapsed() > CHURN_LIMIT {
+            break;
+        }
         come_and_go(load, cycle)?;
         times.push(millis(start.elapsed()));
     }
     let after = settle(server, load)?;
+    // Fewer than asked for on a slow machine.
+    let cycles = times.len() as u32;
     Ok(Churn {
         cycles,
         cycle_p50_ms: percentile(&mut times, 0.5),
         threads: [before.threads, after.threads],
         descriptors: [before.descriptors, after.descriptors],
         rss_kb: [before.rss / 1024, after.rss / 1024],
-        rss_kb_per_cycle: (after.rss as f64 - before.rss as f64) / 1024.0 / f64::from(cycles),
+        rss_kb_per_cycle: (after.rss as f64 - before.rss as f64) / 1024.0 / f64::from(cycles.max(1)),
     })
 }
 
