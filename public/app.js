@@ -36,7 +36,7 @@ lobby.onJoin = async (/** @type {import('./ui/lobby.js').Place} */ place) => {
   byId('call').hidden = false;
   lobby.hide();
   document.title = `${place.room} · Plenum`;
-  byId('microphone').focus();
+  byId('room-name').focus();
   if (media.silent) notices.show('You joined without camera and microphone: you see and hear the others, they see your name.');
 };
 

@@ -179,7 +179,10 @@ mod tests {
         assert!(RoomName::parse("a\nb").is_err());
         assert!(RoomName::parse("a\u{202e}b").is_err());
         assert_eq!(RoomName::parse(" tea room ").map(|n| n.to_string()), Ok("tea room".into()));
-        assert!(ParticipantName::parse("<img src=x onerror=alert(1)>").is_ok(), "markup is text: whoever shows it escapes it");
+        assert!(
+            ParticipantName::parse("<img src=x onerror=alert(1)>").is_ok(),
+            "markup is text: whoever shows it escapes it"
+        );
     }
 
     #[test]

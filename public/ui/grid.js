@@ -4,6 +4,8 @@
 const WIDEST = 16 / 9;
 /** In an upright window tiles may grow taller and crop the sides; in a wide one nobody is cropped. */
 const TALLEST_UPRIGHT = 3 / 4;
+/** One person alone may fill a phone held upright. */
+const TALLEST_ALONE = 9 / 16;
 
 /**
  * The grid whose tiles are largest, for `count` tiles in a box.
@@ -14,7 +16,8 @@ const TALLEST_UPRIGHT = 3 / 4;
  * @returns {{ columns: number, width: number, height: number }} tile size in whole pixels
  */
 export function bestGrid(count, width, height, gap) {
-  const tallest = width < height ? TALLEST_UPRIGHT : WIDEST;
+  const upright = count === 1 ? TALLEST_ALONE : TALLEST_UPRIGHT;
+  const tallest = width < height ? upright : WIDEST;
   let best = { columns: 1, width: 0, height: 0 };
   for (let columns = 1; columns <= count; columns += 1) {
     const rows = Math.ceil(count / columns);

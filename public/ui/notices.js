@@ -14,6 +14,7 @@ export class Notices {
   /**
    * @param {string} words
    * @param {{ stay?: boolean, extra?: HTMLElement }} [options]  stay: until dismissed · extra: a link or field behind the words
+   * @returns {() => void} takes the message back
    */
   show(words, { stay = false, extra } = {}) {
     const notice = document.createElement('div');
@@ -25,9 +26,11 @@ export class Notices {
     if (stay) notice.append(dismissButton(() => notice.remove()));
     else setTimeout(() => notice.remove(), STAY_MS);
     this.#container.append(notice);
+    // The oldest go first, but what waits to be dismissed goes last.
     while (this.#container.childElementCount > MOST) {
       (this.#container.querySelector('.notice:not(:has(button))') ?? this.#container.firstElementChild)?.remove();
     }
+    return () => notice.remove();
   }
 
   clear() {

@@ -14,6 +14,7 @@ export class Recorder {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #clock;
   #since = 0;
+  #takeBack = () => {};
 
   /**
    * @param {Client} client
@@ -30,6 +31,7 @@ export class Recorder {
   /** Forget the recording of a room that we left; it goes on without us. */
   reset() {
     clearInterval(this.#clock);
+    this.#takeBack();
     this.#badge.hidden = true;
     this.#label(false);
   }
@@ -58,7 +60,7 @@ export class Recorder {
     this.#tick();
     this.#badge.hidden = false;
     this.#label(true);
-    this.#notices.show('This call is being recorded.');
+    this.#takeBack = this.#notices.show('This call is being recorded.');
   }
 
   /** @param {{ id: string, state: string, url: string | null }} stopped */

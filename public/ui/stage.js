@@ -4,7 +4,7 @@ import { bestGrid } from './grid.js';
 import { Tile } from './tile.js';
 
 const GAP = 8;
-const LOOK_MS = 250;
+const LOOK_MS = 400;
 
 /** @typedef {import('../client.js').Participant} Participant */
 

@@ -41,9 +41,8 @@ export class Tile {
 
   /** @param {string} name */
   setName(name) {
-    const shown = this.#self ? (name ? `${name} (you)` : 'You') : name;
-    this.#part('.who', HTMLElement).textContent = shown;
-    this.element.setAttribute('aria-label', shown);
+    this.#part('.who', HTMLElement).textContent = this.#self ? 'You' : name;
+    this.element.setAttribute('aria-label', this.#self ? `${name} (you)` : name);
     this.#part('.face span', HTMLElement).textContent = initials(name);
     this.#part('.face', HTMLElement).style.setProperty('--hue', String(hue(name)));
   }
@@ -97,10 +96,9 @@ export class Tile {
    * @param {RTCPeerConnection | undefined} pc
    * @param {number} now
    */
-  checkSpeech(pc, now) {
+  async checkSpeech(pc, now) {
     const receiver = pc?.getReceivers().find(({ track }) => track.kind === 'audio');
-    const [source] = receiver?.getSynchronizationSources?.() ?? [];
-    if (source && (source.audioLevel ?? 0) > SPEECH_LEVEL) this.#spokeAt = now;
+    if (receiver && (await level(receiver)) > SPEECH_LEVEL) this.#spokeAt = now;
     this.element.classList.toggle('speaks', this.#spokeAt > 0 && now - this.#spokeAt < SPEECH_HOLD_MS);
   }
 
@@ -120,6 +118,17 @@ export class Tile {
     if (!(part instanceof type)) throw new Error(`The tile template lacks ${selector}.`);
     return part;
   }
+}
+
+/** @param {RTCRtpReceiver} receiver */
+async function level(receiver) {
+  // Cheap, but only there if the sender's level travels with the packets.
+  const [source] = receiver.getSynchronizationSources();
+  if (source?.audioLevel !== undefined) return source.audioLevel;
+  for (const report of (await receiver.getStats()).values()) {
+    if (report.type === 'inbound-rtp') return report.audioLevel ?? 0;
+  }
+  return 0;
 }
 
 /** Up to two letters that stand for a name. @param {string} name */

@@ -26,6 +26,7 @@ pub(super) struct Gate {
 
 #[derive(Debug)]
 struct Shared {
+    from: gst::ClockTime,
     origin: AtomicU64,
     picture_end: AtomicU64,
     end: AtomicU64,
@@ -34,20 +35,23 @@ struct Shared {
 
 impl Gate {
     /// Puts a gate behind the inlets `video` and `audio` of an output's description.
-    pub(super) fn install(bin: &gst::Bin) -> Result<Self, OutputError> {
+    /// They begin at `from` or later: a mix runs late, and what it shows at first happened before.
+    pub(super) fn install(bin: &gst::Bin, from: gst::ClockTime) -> Result<Self, OutputError> {
         let behind = |name: &str| {
             let pad = bin.by_name(name).and_then(|inlet| inlet.static_pad("src"));
             pad.ok_or(OutputError::Graph { step: "looking for the inlets" })
         };
         let (video, audio) = (behind("video")?, behind("audio")?);
         let shared = Arc::new(Shared {
+            from,
             origin: AtomicU64::new(UNKNOWN),
             picture_end: AtomicU64::new(0),
             end: AtomicU64::new(0),
             held: Mutex::new(None),
         });
         let gate = Self { shared };
-        let hold = audio.add_probe(gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Ok);
+        let hold =
+            audio.add_probe(gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Ok);
         if let Some(hold) = hold {
             *gate.held() = Some((audio.clone(), hold));
         }
@@ -114,7 +118,7 @@ impl Gate {
         let end = (pts + buffer.duration().unwrap_or_default()).nseconds();
         let mut origin = self.shared.origin.load(Ordering::Acquire);
         if origin == UNKNOWN {
-            if !is_video || buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+            if !is_video || pts < self.shared.from || buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
                 return gst::PadProbeReturn::Drop;
             }
             origin = dts.unwrap_or(pts).min(pts).nseconds();

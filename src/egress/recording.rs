@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use gstreamer as gst;
 use gstreamer::prelude::*;
 use tokio::sync::{mpsc, watch};
 
@@ -68,7 +69,8 @@ impl Recording {
         let (folder, descriptions) = (folder.to_owned(), descriptions.clone());
         let outlets = [video.clone(), audio.clone()];
         // Files and state changes block.
-        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, folder, &descriptions, &outlets));
+        let from = Pipeline::running_time();
+        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, from, folder, &descriptions, &outlets));
         let (take, events) = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
         let (commands, inbox) = mpsc::unbounded_channel();
         let (sender, manifest) = watch::channel(take.manifest.clone());
@@ -117,6 +119,7 @@ struct Take {
 impl Take {
     fn begin(
         spec: Spec,
+        from: gst::ClockTime,
         folder: PathBuf,
         descriptions: &Descriptions,
         outlets: &[Outlet; 2],
@@ -135,7 +138,7 @@ impl Take {
             error: None,
             participants: spec.participants,
         };
-        let built = manifest.write(&folder).and_then(|()| build(&manifest.id, &path, descriptions));
+        let built = manifest.write(&folder).and_then(|()| build(&manifest.id, from, &path, descriptions));
         let (pipeline, events, mut links, gate) = built.inspect_err(|_| {
             // Nothing was recorded: leave nothing behind.
             let _ = std::fs::remove_file(&path);
@@ -144,6 +147,7 @@ impl Take {
         for (link, outlet) in links.iter_mut().zip(outlets) {
             link.attach(outlet);
         }
+        outlets[0].request_keyframe_at(from);
         Ok((Self { manifest, folder, links, gate, _pipeline: pipeline }, events))
     }
 
@@ -221,12 +225,17 @@ impl Take {
 
 type Built = (Pipeline, mpsc::Receiver<BusEvent>, [Link; 2], Gate);
 
-fn build(id: &RecordingId, path: &Path, descriptions: &Descriptions) -> Result<Built, OutputError> {
+fn build(
+    id: &RecordingId,
+    from: gst::ClockTime,
+    path: &Path,
+    descriptions: &Descriptions,
+) -> Result<Built, OutputError> {
     let fail = |step| move |_| OutputError::Graph { step };
     let bin = descriptions.build("output/recording-mp4.launch", &Values::default())?;
     let sink = bin.by_name("sink").ok_or(OutputError::Graph { step: "looking for the sink" })?;
     sink.set_property("location", path);
-    let gate = Gate::install(&bin)?;
+    let gate = Gate::install(&bin, from)?;
     let (pipeline, events) = Pipeline::new(&format!("recording-{id}"));
     pipeline.gst().add(&bin).map_err(fail("filling the pipeline"))?;
     let links = ["video", "audio"].map(|inlet| (inlet, Link::new(&format!("link-{inlet}"), None)));

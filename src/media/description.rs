@@ -154,7 +154,10 @@ impl Descriptions {
     /// When the text is not what the contract in `pipelines/README.md` asks for.
     pub fn build(&self, file: &str, values: &Values) -> Result<gst::Bin, DescriptionError> {
         let parse_error = |message: String| DescriptionError::Parse { file: file.to_owned(), message };
-        let entry = CONTRACT.iter().find(|entry| entry.file == file).ok_or_else(|| parse_error("no such description".into()))?;
+        let entry = CONTRACT
+            .iter()
+            .find(|entry| entry.file == file)
+            .ok_or_else(|| parse_error("no such description".into()))?;
         let text = self.texts.get(entry.file).map_or(entry.text, String::as_str);
         let text = fill(file, &strip_comments(text), values)?;
         let bin = gst::parse::bin_from_description_full(
@@ -277,10 +280,16 @@ mod tests {
     #[test]
     fn problems_name_the_file_and_the_element() {
         let file = "encode/aac.launch";
-        assert_eq!(problem(file, "audioconvert name=in ! nothere name=out"), "encode/aac.launch: no element \"nothere\"");
+        assert_eq!(
+            problem(file, "audioconvert name=in ! nothere name=out"),
+            "encode/aac.launch: no element \"nothere\""
+        );
         assert!(problem(file, "queue name=in ! queue").contains("\"out\" is missing"));
         assert!(problem(file, "queue name=in ! queue name=out ! fakesink").contains("\"out\" is not at the end"));
-        assert!(problem(file, "queue name=in max-size-time={secret} ! queue name=out").contains("{secret} is not a placeholder"));
+        assert!(
+            problem(file, "queue name=in max-size-time={secret} ! queue name=out")
+                .contains("{secret} is not a placeholder")
+        );
         assert!(problem(file, "queue name=in location=x ! queue name=out").contains("location"));
     }
 

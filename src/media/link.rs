@@ -8,7 +8,9 @@
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
-use gstreamer_utils::{ConsumptionLink, StreamProducer, streamproducer::ConsumerSettings, streamproducer::ProducerSettings};
+use gstreamer_utils::{
+    ConsumptionLink, StreamProducer, streamproducer::ConsumerSettings, streamproducer::ProducerSettings,
+};
 use gstreamer_video as gst_video;
 
 /// How much media waits in a link before the oldest is dropped. More would only be late.
@@ -41,9 +43,17 @@ impl Outlet {
         self.producer.appsink().upcast_ref()
     }
 
-    /// Asks the source for a keyframe, to begin with or to repair.
+    /// Asks the source for a keyframe at once, to begin with or to repair.
     pub fn request_keyframe(&self) {
-        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+        self.request(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+    }
+
+    /// Asks the source to make the picture of a running time a keyframe; encoders can do that, senders afar cannot.
+    pub fn request_keyframe_at(&self, moment: gst::ClockTime) {
+        self.request(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).running_time(moment).build());
+    }
+
+    fn request(&self, event: gst::Event) {
         // On the pad: sending to the element would take its state lock, which may be held by a thread that waits for us.
         if let Some(pad) = self.element().static_pad("sink") {
             pad.push_event(event);

@@ -62,7 +62,8 @@ impl Pipeline {
     /// `GST_DEBUG_DUMP_DOT_DIR` names one.
     pub fn play(&self) -> Result<(), PipelineError> {
         let failed = || {
-            self.inner.debug_to_dot_file_with_ts(gst::DebugGraphDetails::all(), format!("{}-failed", self.inner.name()));
+            self.inner
+                .debug_to_dot_file_with_ts(gst::DebugGraphDetails::all(), format!("{}-failed", self.inner.name()));
             PipelineError::Start { name: self.inner.name().to_string(), deadline: START_DEADLINE.into() }
         };
         self.inner.set_state(gst::State::Playing).map_err(|_| failed())?;

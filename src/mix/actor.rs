@@ -200,7 +200,8 @@ impl Stage {
         }
         let placed = self.place(&places);
         let tiles = self.participants.iter().zip(&placed).filter(|(_, placed)| !placed.video);
-        let tiles = tiles.map(|(who, placed)| Tile { placement: placed.placement, name: who.name.to_string() }).collect();
+        let tiles =
+            tiles.map(|(who, placed)| Tile { placement: placed.placement, name: who.name.to_string() }).collect();
         if let Err(error) = self.canvas.draw(tiles) {
             tracing::warn!(%error, "the tiles are not up to date");
         }

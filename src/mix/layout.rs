@@ -43,7 +43,12 @@ pub fn grid(canvas: Size, count: usize) -> Vec<Placement> {
             let (column, row) = (index % columns, index / columns);
             let in_row = (count - row * columns).min(columns);
             let left = even((canvas.width - tile.width * in_row) / 2);
-            Placement { x: left + column * tile.width, y: top + row * tile.height, width: tile.width, height: tile.height }
+            Placement {
+                x: left + column * tile.width,
+                y: top + row * tile.height,
+                width: tile.width,
+                height: tile.height,
+            }
         })
         .collect()
 }

@@ -11,8 +11,14 @@ const CANVAS: Colour = (0.071, 0.075, 0.090);
 const PANEL: Colour = (0.137, 0.145, 0.169);
 const TEXT: Colour = (0.93, 0.94, 0.96);
 /// Mid tones on which white letters are readable.
-const DISCS: [Colour; 6] =
-    [(0.22, 0.45, 0.78), (0.70, 0.33, 0.38), (0.24, 0.55, 0.42), (0.56, 0.40, 0.72), (0.72, 0.46, 0.20), (0.20, 0.52, 0.60)];
+const DISCS: [Colour; 6] = [
+    (0.22, 0.45, 0.78),
+    (0.70, 0.33, 0.38),
+    (0.24, 0.55, 0.42),
+    (0.56, 0.40, 0.72),
+    (0.72, 0.46, 0.20),
+    (0.20, 0.52, 0.60),
+];
 /// Between a panel and the edge of its tile, in pixels, so that neighbours stay apart.
 const GAP: f64 = 2.0;
 
@@ -115,7 +121,9 @@ mod tests {
         assert_eq!(picture.len(), 640 * 360 * 4);
         assert_eq!(pixel(10, 10), [23, 19, 18]);
         assert_eq!(pixel(330, 10), [43, 37, 35]);
-        let disc = (320..640).flat_map(|x| (40..110).map(move |y| (x, y))).filter(|(x, y)| pixel(*x, *y).iter().any(|c| *c > 90));
+        let disc = (320..640)
+            .flat_map(|x| (40..110).map(move |y| (x, y)))
+            .filter(|(x, y)| pixel(*x, *y).iter().any(|c| *c > 90));
         assert!(disc.count() > 2000, "a disc in colour");
     }
 }

@@ -32,7 +32,8 @@ impl Canvas {
     ) -> Result<(Self, Vec<gst::Pad>), MixError> {
         let bin = descriptions.build("mix/video.launch", values)?;
         let (mixer, stage) = (socket(&bin, "mixer")?, socket(&bin, "stage")?);
-        let stage = stage.downcast::<gst_app::AppSrc>().map_err(|_| MixError::Graph { step: "looking for the stage" })?;
+        let stage =
+            stage.downcast::<gst_app::AppSrc>().map_err(|_| MixError::Graph { step: "looking for the stage" })?;
         let size = Size { width: values.width, height: values.height };
         stage.set_caps(Some(&picture_caps(size)));
         start_now(&mixer);

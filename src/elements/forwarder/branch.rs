@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gstreamer as gst;
+use gstreamer::glib;
 
 use super::assemble::{self, Header};
 use super::packet::Packet;
@@ -159,11 +160,11 @@ impl Branch {
         Some(buffer)
     }
 
-    /// The events that downstream must see before the next packet.
-    pub(super) fn prelude(&mut self, name: &str) -> [Option<gst::Event>; 3] {
+    /// The events that downstream must see before the next packet, from an element of this `name`.
+    pub(super) fn prelude(&mut self, name: impl FnOnce() -> glib::GString) -> [Option<gst::Event>; 3] {
         let Some(Configured { output, caps, .. }) = &self.configured else { return [None, None, None] };
         let start = (!std::mem::replace(&mut self.started, true)).then(|| {
-            gst::event::StreamStart::builder(&format!("forwarder/{name}/{:08x}", output.ssrc))
+            gst::event::StreamStart::builder(&format!("forwarder/{}/{:08x}", name(), output.ssrc))
                 .group_id(gst::GroupId::next())
                 .build()
         });

@@ -3,6 +3,7 @@
 //! Runs in the publisher's streaming thread (sink pad) and the subscriber's threads (events and queries of the source
 //! pad). Invariant: the branch's lock is never held while anything leaves either pad.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +23,12 @@ pub struct Forwarder {
     branch: Mutex<Branch>,
     dead: AtomicBool,
     listener: Mutex<Option<Listener>>,
+}
+
+impl fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forwarder").field("dead", &self.dead).finish_non_exhaustive()
+    }
 }
 
 #[glib::object_subclass]
@@ -135,7 +142,7 @@ impl Forwarder {
         let (buffer, events, request) = {
             let mut branch = self.branch();
             let buffer = branch.process(input);
-            let events = buffer.is_some().then(|| branch.prelude(&self.obj().name()));
+            let events = buffer.is_some().then(|| branch.prelude(|| self.obj().name()));
             (buffer, events, branch.take_request())
         };
         self.send(request, events);
@@ -151,7 +158,7 @@ impl Forwarder {
             if let Some(list) = list.get_mut() {
                 input.iter().filter_map(|buffer| branch.process(buffer)).for_each(|buffer| list.add(buffer));
             }
-            let events = (!list.is_empty()).then(|| branch.prelude(&self.obj().name()));
+            let events = (!list.is_empty()).then(|| branch.prelude(|| self.obj().name()));
             (events, branch.take_request())
         };
         self.send(request, events);
@@ -172,10 +179,8 @@ impl Forwarder {
     fn judge(&self, result: Result<gst::FlowSuccess, gst::FlowError>) {
         let Err(error) = result else { return };
         self.branch().flow_error();
-        let lasting = matches!(
-            error,
-            gst::FlowError::Error | gst::FlowError::NotNegotiated | gst::FlowError::NotSupported
-        );
+        let lasting =
+            matches!(error, gst::FlowError::Error | gst::FlowError::NotNegotiated | gst::FlowError::NotSupported);
         if lasting && !self.dead.swap(true, Ordering::AcqRel) {
             tracing::debug!(forwarder = %self.obj().name(), %error, "downstream failed: the branch is dead");
             self.tell();
@@ -234,10 +239,7 @@ fn answer_caps(query: &mut gst::QueryRef, caps: impl FnOnce() -> gst::Caps) -> b
 
 /// Takes a packet or a list, unless the branch is dead, and says that all is well, whatever happens: a failure here must
 /// not reach the publisher.
-fn guarded(
-    parent: Option<&gst::Object>,
-    work: impl FnOnce(&Forwarder),
-) -> Result<gst::FlowSuccess, gst::FlowError> {
+fn guarded(parent: Option<&gst::Object>, work: impl FnOnce(&Forwarder)) -> Result<gst::FlowSuccess, gst::FlowError> {
     Forwarder::catch_panic_pad_function(
         parent,
         || (),

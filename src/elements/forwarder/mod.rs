@@ -88,7 +88,7 @@ impl Forwarder {
         self.imp().branch().switch(throttle);
     }
 
-    /// Changes what leaves; new caps go before the next packet, which for video is a keyframe's.
+    /// Changes what leaves; new caps go before the next packet. Under another codec or SSRC, that is a keyframe's.
     pub fn set_output(&self, output: Output) {
         self.imp().branch().set_output(output);
     }
@@ -99,7 +99,7 @@ impl Forwarder {
         self.imp().branch().stats()
     }
 
-    /// Whether downstream has failed for good; nothing is pushed any more until the element was stopped and restarted.
+    /// Whether downstream has failed for good. Nothing is pushed then, until the element is stopped and started anew.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         self.imp().is_dead()

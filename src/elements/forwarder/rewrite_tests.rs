@@ -1,3 +1,6 @@
+//! Tests of [`super`].
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,0 +1,180 @@
+//! Media that needs no codec: packets shaped like Opus and VP8, each carrying who sent it, which one it is and when.
+//!
+//! Owner: the load thread. Invariant: the same source sends the same packets in every run; only the stamp differs.
+
+use std::time::{Duration, Instant};
+
+/// Time between two video frames; a generator later than this makes a sample void.
+pub(crate) const FRAME: Duration = Duration::from_micros(33_333);
+const AUDIO_FRAME: Duration = Duration::from_millis(20);
+const KEYFRAME_EVERY: u64 = 90;
+/// 30 frames of 3, 3 and 4 packets in turn: 100 packets a second, about 1 Mbit/s.
+const PACKETS_PER_FRAME: [u32; 3] = [3, 3, 4];
+const VIDEO_BYTES: usize = 1200;
+const AUDIO_BYTES: usize = 120;
+const STAMP_BYTES: usize = 16;
+
+/// Which of a publisher's two tracks a packet belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Track {
+    Audio,
+    Video,
+}
+
+/// What stands at the tail of each payload, so that a viewer can judge the packet alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Number of the publisher.
+    pub(crate) source: u16,
+    /// Its track.
+    pub(crate) track: Track,
+    /// Position of the packet in that track, from 0.
+    pub(crate) counter: u32,
+    /// Nanoseconds since the load began.
+    pub(crate) sent: u64,
+}
+
+impl Stamp {
+    fn write(&self, payload: &mut [u8]) {
+        let tail = payload.len() - STAMP_BYTES;
+        payload[tail..tail + 2].copy_from_slice(&self.source.to_be_bytes());
+        payload[tail + 2] = self.track as u8;
+        payload[tail + 4..tail + 8].copy_from_slice(&self.counter.to_be_bytes());
+        payload[tail + 8..].copy_from_slice(&self.sent.to_be_bytes());
+    }
+
+    /// Reads the stamp back, or nothing if the payload is too short to be one of ours.
+    pub(crate) fn read(payload: &[u8]) -> Option<Self> {
+        let tail = payload.last_chunk::<STAMP_BYTES>()?;
+        let track = match tail[2] {
+            0 => Track::Audio,
+            1 => Track::Video,
+            _ => return None,
+        };
+        Some(Self {
+            source: u16::from_be_bytes(tail[..2].try_into().ok()?),
+            track,
+            counter: u32::from_be_bytes(tail[4..8].try_into().ok()?),
+            sent: u64::from_be_bytes(tail[8..].try_into().ok()?),
+        })
+    }
+}
+
+/// A packet whose time has come. Sequence number and counter are the same thing here.
+#[derive(Debug)]
+pub(crate) struct Packet {
+    /// Its identity.
+    pub(crate) stamp: Stamp,
+    /// RTP timestamp in the clock of its track.
+    pub(crate) timestamp: u32,
+    /// Last packet of a frame.
+    pub(crate) marker: bool,
+    /// When it should have left.
+    pub(crate) due: Instant,
+    /// RTP payload with the stamp at its tail.
+    pub(crate) payload: Vec<u8>,
+}
+
+/// One publisher's schedule.
+#[derive(Debug)]
+pub(crate) struct Source {
+    number: u16,
+    start: Instant,
+    audio_counter: u32,
+    frame: u64,
+    packet_in_frame: u32,
+    video_counter: u32,
+    frame_is_key: bool,
+    keyframe_wanted: bool,
+}
+
+impl Source {
+    /// A schedule that begins at `start`; publishers with other numbers are offset within the frame, as real ones are.
+    pub(crate) fn new(number: u16, start: Instant) -> Self {
+        let phase = Duration::from_micros(u64::from(number) * 5_300 % 33_000);
+        Self {
+            number,
+            start: start + phase,
+            audio_counter: 0,
+            frame: 0,
+            packet_in_frame: 0,
+            video_counter: 0,
+            frame_is_key: true,
+            keyframe_wanted: false,
+        }
+    }
+
+    /// Number of this publisher in the stamps.
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// Makes the next frame a keyframe, as an encoder does on a PLI.
+    pub(crate) fn want_keyframe(&mut self) {
+        self.keyframe_wanted = true;
+    }
+
+    fn audio_due(&self) -> Instant {
+        self.start + AUDIO_FRAME * self.audio_counter
+    }
+
+    fn video_due(&self) -> Instant {
+        self.start + Duration::from_nanos(self.frame * 1_000_000_000 / 30)
+    }
+
+    /// When the next packet should leave.
+    pub(crate) fn due(&self) -> Instant {
+        self.audio_due().min(self.video_due())
+    }
+
+    /// The next packet if its time has come; `sent` is the time to stamp on it.
+    pub(crate) fn take_due(&mut self, now: Instant, sent: u64) -> Option<Packet> {
+        let due = self.due();
+        if due > now {
+            return None;
+        }
+        Some(if self.video_due() == due { self.video(due, sent) } else { self.audio(due, sent) })
+    }
+
+    fn audio(&mut self, due: Instant, sent: u64) -> Packet {
+        let stamp = Stamp { source: self.number, track: Track::Audio, counter: self.audio_counter, sent };
+        let mut payload = vec![0x5a; AUDIO_BYTES];
+        payload[0] = 0xfc; // Opus TOC: CELT fullband, 20 ms, stereo, one frame
+        stamp.write(&mut payload);
+        self.audio_counter += 1;
+        Packet { stamp, timestamp: stamp.counter.wrapping_mul(960), marker: stamp.counter == 0, due, payload }
+    }
+
+    fn video(&mut self, due: Instant, sent: u64) -> Packet {
+        let first = self.packet_in_frame == 0;
+        if first {
+            self.frame_is_key = self.frame.is_multiple_of(KEYFRAME_EVERY) || std::mem::take(&mut self.keyframe_wanted);
+        }
+        let stamp = Stamp { source: self.number, track: Track::Video, counter: self.video_counter, sent };
+        let mut payload = vec![0xa5; VIDEO_BYTES];
+        // Payload descriptor with a 15-bit picture id; S marks the start of the partition.
+        let picture = (self.frame as u16) | 0x8000;
+        payload[..4].copy_from_slice(&[if first { 0x90 } else { 0x80 }, 0x80, (picture >> 8) as u8, picture as u8]);
+        if first {
+            self.write_frame_header(&mut payload[4..]);
+        }
+        stamp.write(&mut payload);
+        let timestamp = (self.frame as u32).wrapping_mul(3000);
+        self.video_counter += 1;
+        self.packet_in_frame += 1;
+        let marker = self.packet_in_frame == PACKETS_PER_FRAME[(self.frame % 3) as usize];
+        if marker {
+            self.frame += 1;
+            self.packet_in_frame = 0;
+        }
+        Packet { stamp, timestamp, marker, due, payload }
+    }
+
+    fn write_frame_header(&self, frame: &mut [u8]) {
+        // Frame tag: bit 0 says "not a key frame", bit 4 "show"; then start code and 640x360 on key frames only.
+        frame[..3].copy_from_slice(&[if self.frame_is_key { 0x10 } else { 0x11 }, 0x40, 0x00]);
+        if self.frame_is_key {
+            frame[3..10].copy_from_slice(&[0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01]);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! One peer connection of the load: str0m in RTP mode on a UDP socket of its own.
+//!
+//! Owner: the load thread. Invariant: after every change the connection is drained, as str0m demands.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use mio::net::UdpSocket;
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::config::DtlsCert;
+use str0m::format::Codec;
+use str0m::media::{Direction, MediaKind, Mid, Pt};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+
+use crate::packets::{Packet, Source, Stamp, Track};
+use crate::tally::{Tally, Window};
+
+/// What the connection is for.
+#[derive(Debug)]
+pub(crate) enum Role {
+    /// Sends a source; the schedule exists once connected.
+    Publish { number: u16, source: Option<Source> },
+    /// Receives the source with that number.
+    Subscribe { number: u16, tally: Tally },
+}
+
+/// When the steps of a join happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    /// The offer was handed to the websocket.
+    pub(crate) offered: Instant,
+    /// The answer arrived.
+    pub(crate) answered: Option<Instant>,
+    /// ICE and DTLS are up.
+    pub(crate) connected: Option<Instant>,
+    /// The first packet of media arrived.
+    pub(crate) media: Option<Instant>,
+}
+
+/// A datagram out of the socket, with the time it was read.
+#[derive(Debug)]
+pub(crate) struct Datagram {
+    /// Where it came from.
+    pub(crate) source: SocketAddr,
+    /// When it was read.
+    pub(crate) arrived: Instant,
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What a peer needs to know of the load while it works.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// Beginning of all stamps.
+    pub(crate) epoch: Instant,
+    /// The measured span.
+    pub(crate) window: Window,
+}
+
+/// One connection.
+pub(crate) struct Peer {
+    /// Index of the session it is signalled through.
+    pub(crate) session: usize,
+    /// Whom it concerns in the dialect: our own id to publish, else the publisher's.
+    pub(crate) user: String,
+    /// Its role and what that collected.
+    pub(crate) role: Role,
+    /// Join times.
+    pub(crate) steps: Steps,
+    /// When str0m wants to be called again.
+    pub(crate) wake: Instant,
+    /// Its socket, registered with the poll by the load.
+    pub(crate) socket: UdpSocket,
+    local: SocketAddr,
+    rtc: Rtc,
+    pending: Option<SdpPendingOffer>,
+    mids: [Mid; 2],
+    known: Vec<Ssrc>,
+}
+
+/// What goes to the server for a new connection.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// The offer, without candidates.
+    pub(crate) offer: String,
+    /// Media id that the candidate names.
+    pub(crate) mid: String,
+    /// Our only candidate, to be trickled.
+    pub(crate) candidate: String,
+}
+
+impl Peer {
+    /// Prepares a connection at `address` and its offer. All share one certificate: making 40 would measure the generator.
+    pub(crate) fn open(
+        session: usize,
+        user: String,
+        role: Role,
+        address: IpAddr,
+        cert: DtlsCert,
+    ) -> Result<(Self, Opening)> {
+        let now = Instant::now();
+        let socket = UdpSocket::bind(SocketAddr::new(address, 0)).context("no UDP socket for a connection")?;
+        let local = socket.local_addr()?;
+        let mut rtc = RtcConfig::new()
+            .set_rtp_mode(true)
+            .set_dtls_cert(cert)
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true)
+            .clear_extension_map()
+            .set_extension(1, Extension::RtpMid)
+            .build(now);
+        let direction = match role {
+            Role::Publish { .. } => Direction::SendOnly,
+            Role::Subscribe { .. } => Direction::RecvOnly,
+        };
+        let mut changes = rtc.sdp_api();
+        let mids = [MediaKind::Audio, MediaKind::Video]
+            .map(|kind| changes.add_media(kind, direction, Some("load".to_owned()), None, None));
+        let (offer, pending) = changes.apply().ok_or_else(|| anyhow!("str0m made no offer"))?;
+        let candidate = Candidate::host(local, Protocol::Udp)?;
+        let opening =
+            Opening { offer: offer.to_sdp_string(), mid: mids[0].to_string(), candidate: candidate.to_sdp_string() };
+        rtc.add_local_candidate(candidate);
+        let steps = Steps { offered: now, answered: None, connected: None, media: None };
+        let pending = Some(pending);
+        Ok((
+            Self { session, user, role, steps, wake: now, socket, local, rtc, pending, mids, known: Vec::new() },
+            opening,
+        ))
+    }
+
+    /// Takes the server's answer.
+    pub(crate) fn answer(&mut self, sdp: &str, moment: Moment) -> Result<()> {
+        let answer = SdpAnswer::from_sdp_string(sdp).with_context(|| format!("the answer is not SDP:\n{sdp}"))?;
+        let pending = self.pending.take().ok_or_else(|| anyhow!("a second answer for one offer"))?;
+        self.steps.answered = Some(Instant::now());
+        self.rtc
+            .sdp_api()
+            .accept_answer(pending, answer)
+            .with_context(|| format!("str0m refused the answer:\n{sdp}"))?;
+        self.drain(moment)
+    }
+
+    /// Takes a candidate of the server; those that our IPv4 UDP socket cannot reach are left out.
+    pub(crate) fn candidate(&mut self, text: &str, moment: Moment) -> Result<()> {
+        let text = text.strip_prefix("a=").unwrap_or(text);
+        let Ok(candidate) = Candidate::from_sdp_string(text) else { return Ok(()) };
+        if candidate.proto() == Protocol::Udp && candidate.addr().is_ipv4() == self.local.is_ipv4() {
+            self.rtc.add_remote_candidate(candidate);
+            self.timeout(Instant::now(), moment)?;
+        }
+        Ok(())
+    }
+
+    /// Whether ICE and DTLS are up.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.steps.connected.is_some()
+    }
+
+    /// Whether the connection broke after it was up.
+    pub(crate) fn is_dead(&self) -> bool {
+        !self.rtc.is_alive()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn timeout(&mut self, now: Instant, moment: Moment) -> Result<()> {
+        self.rtc.handle_input(Input::Timeout(now))?;
+        self.drain(moment)
+    }
+
+    /// Takes a datagram.
+    pub(crate) fn datagram(&mut self, datagram: &Datagram, moment: Moment) -> Result<()> {
+        let Ok(receive) = Receive::new(Protocol::Udp, datagram.source, self.local, &datagram.bytes) else {
+            return Ok(());
+        };
+        self.expect_stream(&datagram.bytes);
+        self.rtc.handle_input(Input::Receive(datagram.arrived, receive))?;
+        self.drain(moment)
+    }
+
+    /// Takes a stream that the answer did not announce by its payload type, as browsers do and str0m does not.
+    fn expect_stream(&mut self, bytes: &[u8]) {
+        let (Role::Subscribe { .. }, [0x80..=0xbf, pt, _, _, _, _, _, _, a, b, c, d, ..]) = (&self.role, bytes) else {
+            return;
+        };
+        let ssrc = Ssrc::from(u32::from_be_bytes([*a, *b, *c, *d]));
+        let pt = Pt::from(pt & 0x7f);
+        if self.known.contains(&ssrc) {
+            return;
+        }
+        let of = |track: Track| self.payload_type(self.mids[track as usize], track) == Some(pt);
+        // Neither: RTCP, or a retransmission, which only the answer can announce.
+        let Some(track) = [Track::Audio, Track::Video].into_iter().find(|track| of(*track)) else { return };
+        self.known.push(ssrc);
+        let mut direct = self.rtc.direct_api();
+        if direct.stream_rx(&ssrc).is_none() {
+            direct.expect_stream_rx(ssrc, None, self.mids[track as usize], None);
+        }
+    }
+
+    /// Sends a packet of our source.
+    pub(crate) fn send(&mut self, packet: Packet, moment: Moment) -> Result<()> {
+        let track = packet.stamp.track;
+        let mid = self.mids[track as usize];
+        let pt = self.payload_type(mid, track).with_context(|| format!("no payload type was agreed for {track:?}"))?;
+        let mut direct = self.rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(mid, None).with_context(|| format!("{track:?} was not accepted"))?;
+        let sequence = u64::from(packet.stamp.counter) + 1000;
+        let write = RtpWrite::new(pt, sequence.into(), packet.timestamp, Instant::now(), packet.payload)
+            .marker(packet.marker)
+            .nackable(track == Track::Video);
+        stream.write_rtp(write);
+        self.drain(moment)
+    }
+
+    fn payload_type(&self, mid: Mid, track: Track) -> Option<Pt> {
+        let codec = if track == Track::Audio { Codec::Opus } else { Codec::Vp8 };
+        let agreed = self.rtc.media(mid)?.remote_pts();
+        let params = self.rtc.codec_config().params().iter();
+        params.filter(|params| params.spec().codec == codec).map(|params| params.pt()).find(|pt| agreed.contains(pt))
+    }
+
+    fn drain(&mut self, moment: Moment) -> Result<()> {
+        loop {
+            match self.rtc.poll_output()? {
+                Output::Timeout(wake) => {
+                    self.wake = wake;
+                    return Ok(());
+                }
+                // A full socket buffer is a loss like any other; str0m repeats what must not get lost.
+                Output::Transmit(transmit) => {
+                    let _ = self.socket.send_to(&transmit.contents, transmit.destination);
+                }
+                Output::Event(event) => self.event(event, moment),
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event, moment: Moment) {
+        match event {
+            Event::Connected => {
+                let now = Instant::now();
+                self.steps.connected = Some(now);
+                if let Role::Publish { number, source } = &mut self.role {
+                    *source = Some(Source::new(*number, now));
+                }
+            }
+            Event::KeyframeRequest(_) => {
+                if let Role::Publish { source: Some(source), .. } = &mut self.role {
+                    source.want_keyframe();
+                }
+            }
+            Event::RtpPacket(packet) => self.packet(&packet, moment),
+            _ => {}
+        }
+    }
+
+    fn packet(&mut self, packet: &RtpPacket, moment: Moment) {
+        let Role::Subscribe { number, tally } = &mut self.role else { return };
+        self.steps.media.get_or_insert(packet.timestamp);
+        let arrived = packet.timestamp.saturating_duration_since(moment.epoch).as_nanos() as u64;
+        tally.note(*number, moment.window, Stamp::read(&packet.payload), *packet.seq_no, arrived);
+    }
+}

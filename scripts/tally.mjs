@@ -1,0 +1,72 @@
+// Runs the test suites one after another, shows their output, and ends with one line that counts them all:
+//   N passed, N failed, N skipped
+// A suite that dies without failed tests of its own (it did not build, say) counts as one failure.
+// Usage: node scripts/tally.mjs
+
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+/** What each runner prints when it is done: [pattern, [count, ...] in the order of its groups]. */
+const SUMMARIES = {
+  cargo: [[/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm, ['passed', 'failed', 'skipped']]],
+  nextest: [
+    [/^\s*Summary \[.*?\] .*?\b(\d+) passed/gm, ['passed']],
+    [/^\s*Summary \[.*?\] .*?\b(\d+) failed/gm, ['failed']],
+    [/^\s*Summary \[.*?\] .*?\b(\d+) timed out/gm, ['failed']],
+    [/^\s*Summary \[.*?\] .*?\b(\d+) skipped/gm, ['skipped']],
+  ],
+  node: [
+    [/^# pass (\d+)/gm, ['passed']],
+    [/^# fail (\d+)/gm, ['failed']],
+    [/^# cancelled (\d+)/gm, ['failed']],
+    [/^# (?:skipped|todo) (\d+)/gm, ['skipped']],
+  ],
+};
+
+async function suite(runner, command, args) {
+  console.log(`\n== ${command} ${args.join(' ')}`);
+  const { output, status } = await run(command, args);
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const [pattern, keys] of SUMMARIES[runner]) {
+    for (const match of output.matchAll(pattern)) keys.forEach((key, place) => (counts[key] += Number(match[place + 1])));
+  }
+  if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  for (const key of Object.keys(total)) total[key] += counts[key];
+}
+
+function run(command, args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, CARGO_TERM_COLOR: 'never' } });
+    let output = '';
+    const keep = (stream) => (chunk) => {
+      output += chunk;
+      stream.write(chunk);
+    };
+    child.stdout.setEncoding('utf8').on('data', keep(process.stdout));
+    child.stderr.setEncoding('utf8').on('data', keep(process.stderr));
+    child.on('error', (error) => resolve({ output: `${output}\n${error.message}`, status: 1 }));
+    child.on('close', (status) => resolve({ output, status }));
+  });
+}
+
+const has = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+
+if (has('cargo', ['nextest', '--version'])) {
+  await suite('nextest', 'cargo', ['nextest', 'run', '--no-fail-fast']);
+  await suite('cargo', 'cargo', ['test', '--doc', '--no-fail-fast']);
+} else {
+  await suite('cargo', 'cargo', ['test', '--no-fail-fast']);
+}
+if (existsSync('tests/browser')) {
+  // One at a time: each brings up browsers.
+  const files = readdirSync('tests/browser').filter((name) => name.endsWith('.test.mjs') || name.endsWith('.test.js')).sort();
+  if (files.length > 0) {
+    await suite('node', 'node', ['--test', '--test-reporter=tap', '--test-concurrency=1', ...files.map((name) => `tests/browser/${name}`)]);
+  }
+}
+
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+// Nothing run is no success either.
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;

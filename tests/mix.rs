@@ -1,0 +1,398 @@
+//! The mix and its recording, judged by what is in the file: colours where the layout says, tones, flashes and beeps.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use plenum::egress::manifest::State;
+use plenum::egress::recording::{Recording, Spec};
+use plenum::id::{ParticipantId, ParticipantName, RecordingId, RoomName};
+use plenum::media::Codec;
+use plenum::media::description::Descriptions;
+use plenum::media::link::Outlet;
+use plenum::media::pipeline::Pipeline;
+use plenum::mix::layout::{self, Placement, Size};
+use plenum::mix::{Mix, MixSettings};
+
+const SECOND: u64 = 1_000_000_000;
+/// Each second begins with a flash and a beep of this length.
+const SIGNAL: u64 = 120_000_000;
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// A synthetic participant: its own colour with a white flash, and its own tone, both at the start of each second.
+struct Synthetic {
+    id: ParticipantId,
+    name: ParticipantName,
+    video: Option<Outlet>,
+    audio: Outlet,
+    _pipeline: Pipeline,
+}
+
+impl Synthetic {
+    fn new(name: &str, picture: Option<((u32, u32), [u8; 3])>, tone: u32) -> Self {
+        let (pipeline, _events) = Pipeline::new(name);
+        let now = Pipeline::running_time().nseconds();
+        let audio = Outlet::new("audio");
+        let text = format!(
+            "audiotestsrc is-live=true timestamp-offset={now} samplesperbuffer=960 freq={tone} volume=0.25 ! \
+             audio/x-raw,format=S16LE,rate=48000,channels=1 ! identity name=edit ! opusenc ! rtpopuspay name=end"
+        );
+        place(&pipeline, &text, &audio, |pts, bytes| {
+            for (index, sample) in bytes.chunks_exact_mut(2).enumerate() {
+                if (pts + index as u64 * SECOND / 48_000) % SECOND >= SIGNAL {
+                    sample.fill(0);
+                }
+            }
+        });
+        let video = picture.map(|((width, height), [y, u, v])| {
+            let outlet = Outlet::new("video");
+            let text = format!(
+                "videotestsrc is-live=true timestamp-offset={now} pattern=black ! \
+                 video/x-raw,format=I420,width={width},height={height},framerate=30/1 ! identity name=edit ! \
+                 vp8enc deadline=1 cpu-used=16 keyframe-max-dist=300 threads=1 ! rtpvp8pay name=end"
+            );
+            let luma = (width * height) as usize;
+            place(&pipeline, &text, &outlet, move |pts, bytes| {
+                let flash = pts % SECOND < SIGNAL;
+                bytes[..luma].fill(if flash { 235 } else { y });
+                bytes[luma..luma * 5 / 4].fill(if flash { 128 } else { u });
+                bytes[luma * 5 / 4..].fill(if flash { 128 } else { v });
+            });
+            outlet
+        });
+        pipeline.play().unwrap();
+        let name = ParticipantName::parse(name).unwrap();
+        Self { id: ParticipantId::new(), name, video, audio, _pipeline: pipeline }
+    }
+
+    fn join(&self, mix: &Mix) {
+        mix.add_participant(&self.id, &self.name).unwrap();
+        mix.attach(&self.id, Codec::Opus, &self.audio).unwrap();
+        if let Some(video) = &self.video {
+            mix.attach(&self.id, Codec::Vp8, video).unwrap();
+        }
+    }
+}
+
+fn place(pipeline: &Pipeline, text: &str, outlet: &Outlet, edit: impl Fn(u64, &mut [u8]) + Send + Sync + 'static) {
+    let bin = gst::parse::bin_from_description(text, false).unwrap();
+    let pad = bin.by_name("edit").unwrap().static_pad("src").unwrap();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let buffer = info.buffer_mut().unwrap().make_mut();
+        let pts = buffer.pts().unwrap().nseconds();
+        edit(pts, buffer.map_writable().unwrap().as_mut_slice());
+        gst::PadProbeReturn::Ok
+    });
+    let end = bin.by_name("end").unwrap().static_pad("src").unwrap();
+    bin.add_pad(&gst::GhostPad::builder_with_target(&end).unwrap().name("out").build()).unwrap();
+    pipeline.gst().add_many([bin.upcast_ref(), outlet.element()]).unwrap();
+    bin.link_pads(Some("out"), outlet.element(), Some("sink")).unwrap();
+}
+
+fn begin() {
+    let _ = tracing_subscriber::fmt().with_test_writer().try_init();
+    gst::init().unwrap();
+}
+
+async fn videos(mix: &Mix, count: usize) {
+    let mut placements = mix.placements();
+    let shown = placements.wait_for(|all| all.iter().filter(|placed| placed.video).count() == count);
+    tokio::time::timeout(DEADLINE, shown).await.expect("the videos show in time").expect("the mix runs");
+}
+
+fn spec() -> Spec {
+    Spec { id: RecordingId::new(), room: RoomName::parse("../../a room").unwrap(), participants: Vec::new() }
+}
+
+async fn record(folder: &Path, descriptions: &Descriptions, mix: &Mix) -> Recording {
+    Recording::start(spec(), folder, descriptions, mix.video(), mix.audio()).await.unwrap()
+}
+
+/// Lets `span` be recorded.
+async fn take(span: Duration) {
+    tokio::time::sleep(span).await;
+}
+
+/// The decoded file. Frames are at a quarter of the size.
+struct Film {
+    frames: Vec<Vec<u8>>,
+    times: Vec<f64>,
+    sound: Vec<f32>,
+}
+
+const CANVAS: Size = Size { width: 1280, height: 720 };
+
+impl Film {
+    fn open(path: &Path) -> Self {
+        let path = path.to_str().unwrap();
+        let raw = run(
+            "ffmpeg",
+            &[
+                "-v",
+                "error",
+                "-i",
+                path,
+                "-map",
+                "0:v",
+                "-vf",
+                "scale=320:180",
+                "-fps_mode",
+                "passthrough",
+                "-pix_fmt",
+                "yuv420p",
+                "-f",
+                "rawvideo",
+                "-",
+            ],
+        );
+        let frames: Vec<_> = raw.chunks_exact(320 * 180 * 3 / 2).map(<[u8]>::to_vec).collect();
+        let times = packet_times(path, "v");
+        assert_eq!(frames.len(), times.len(), "every packet is a frame");
+        // Silence is put before the sound if it starts later than the file.
+        let sound = run(
+            "ffmpeg",
+            &[
+                "-v",
+                "error",
+                "-i",
+                path,
+                "-map",
+                "0:a",
+                "-af",
+                "aresample=async=1:first_pts=0",
+                "-ac",
+                "1",
+                "-ar",
+                "48000",
+                "-f",
+                "f32le",
+                "-",
+            ],
+        );
+        let sound = sound.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+        Self { frames, times, sound }
+    }
+
+    /// Luma and chroma at a point of the canvas.
+    fn pixel(&self, frame: usize, x: u32, y: u32) -> [u8; 3] {
+        let (x, y) = ((x / 4) as usize, (y / 4) as usize);
+        let (data, luma) = (&self.frames[frame], 320 * 180);
+        let chroma = (y / 2) * 160 + x / 2;
+        [data[y * 320 + x], data[luma + chroma], data[luma + luma / 4 + chroma]]
+    }
+
+    fn centre(&self, frame: usize, place: Placement) -> [u8; 3] {
+        self.pixel(frame, place.x + place.width / 2, place.y + place.height / 2)
+    }
+
+    fn between(&self, from: f64, to: f64) -> Vec<usize> {
+        (0..self.times.len()).filter(|index| (from..to).contains(&self.times[*index])).collect()
+    }
+
+    /// The share of frames that show `colour` in the centre of `place`.
+    fn share(&self, from: f64, to: f64, place: Placement, colour: [u8; 3]) -> f64 {
+        let frames = self.between(from, to);
+        let hits = frames.iter().filter(|frame| near(self.centre(**frame, place), colour)).count();
+        hits as f64 / frames.len() as f64
+    }
+
+    /// When the tile turned white.
+    fn flashes(&self, place: Placement) -> Vec<f64> {
+        let white = |frame: usize| self.centre(frame, place)[0] > 180;
+        (1..self.frames.len())
+            .filter(|frame| white(*frame) && !white(frame - 1))
+            .map(|frame| self.times[frame])
+            .collect()
+    }
+
+    /// When the tone began to sound.
+    fn beeps(&self, tone: f64) -> Vec<f64> {
+        const STEP: usize = 240;
+        let loud: Vec<bool> =
+            self.sound.windows(960).step_by(STEP).map(|window| goertzel(window, tone) > 0.02).collect();
+        let onset = |index: &usize| loud[*index] && !loud[index.saturating_sub(8)..*index].contains(&true);
+        // A window of 20 ms is loud enough when a part of it sounds: its middle is the better estimate.
+        (1..loud.len()).filter(onset).map(|index| (index * STEP + 600) as f64 / 48_000.0).collect()
+    }
+}
+
+fn near(found: [u8; 3], wanted: [u8; 3]) -> bool {
+    found.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) < 24)
+}
+
+fn goertzel(samples: &[f32], tone: f64) -> f64 {
+    let coefficient = 2.0 * (std::f64::consts::TAU * tone / 48_000.0).cos();
+    let (a, b) = samples.iter().fold((0.0, 0.0), |(a, b), sample| (f64::from(*sample) + coefficient * a - b, a));
+    (a * a + b * b - coefficient * a * b).max(0.0).sqrt() * 2.0 / samples.len() as f64
+}
+
+fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn packet_times(path: &str, stream: &str) -> Vec<f64> {
+    let text = run(
+        "ffprobe",
+        &["-v", "error", "-select_streams", stream, "-show_entries", "packet=pts_time", "-of", "csv=p=0", path],
+    );
+    String::from_utf8(text).unwrap().lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect()
+}
+
+fn duration(path: &Path) -> f64 {
+    let text =
+        run("ffprobe", &["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path.to_str().unwrap()]);
+    String::from_utf8(text).unwrap().trim().parse().unwrap()
+}
+
+fn widest_gap(times: &[f64]) -> f64 {
+    times.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_shows_and_sounds_like_the_room() {
+    begin();
+    const RED: [u8; 3] = [82, 90, 240];
+    const BLUE: [u8; 3] = [41, 240, 110];
+    let folder = tempfile::tempdir().unwrap();
+    let descriptions = Descriptions::built_in();
+    let mix = Mix::start("test", MixSettings::default(), &descriptions).await.unwrap();
+    let wide = Synthetic::new("Wide Red", Some(((640, 360), RED)), 500);
+    let tall = Synthetic::new("Tall Blue", Some(((288, 512), BLUE)), 900);
+    let voice = Synthetic::new("Only Voice", None, 1400);
+    [&wide, &tall, &voice].iter().for_each(|someone| someone.join(&mix));
+    videos(&mix, 2).await;
+
+    let recording = record(folder.path(), &descriptions, &mix).await;
+    let began = std::time::Instant::now();
+    let path = folder.path().join(format!("{}.mp4", recording.id()));
+    take(Duration::from_millis(2700)).await;
+    mix.remove_participant(&tall.id).unwrap();
+    drop(tall);
+    let left = began.elapsed().as_secs_f64();
+    take(Duration::from_millis(2300)).await;
+    let copied = began.elapsed().as_secs_f64();
+    let copy = folder.path().join("copy.mp4");
+    std::fs::copy(&path, &copy).unwrap();
+    take(Duration::from_millis(500)).await;
+    let stopped = began.elapsed().as_secs_f64();
+    let manifest = recording.stop().await;
+
+    assert_eq!(manifest.state, State::Complete, "{:?}", manifest.error);
+    let film = Film::open(&path);
+    if let Ok(keep) = std::env::var("KEEP_FILM") {
+        std::fs::copy(&path, keep).unwrap();
+    }
+    let length = duration(&path);
+    println!("length {length} wall {stopped} manifest {} frames {}", manifest.duration_ms, film.times.len());
+    assert!((length - stopped).abs() < 0.5, "{length} s recorded of {stopped} s");
+    assert!((length - manifest.duration_ms as f64 / 1000.0).abs() < 0.1);
+    assert!(widest_gap(&film.times) < 0.08, "pictures: {}", widest_gap(&film.times));
+    let sounds = packet_times(path.to_str().unwrap(), "a");
+    assert!(widest_gap(&sounds) < 0.03, "sound: {}", widest_gap(&sounds));
+    println!("copy {} of {copied}", duration(&copy));
+    assert!(duration(&copy) > copied - 2.0, "a crash loses at most two seconds: {} of {copied}", duration(&copy));
+
+    // Three: two above, one centred below; the portrait has the canvas beside it.
+    let places = layout::grid(CANVAS, 3);
+    let portrait = places[1].fit(Size { width: 288, height: 512 });
+    let before = left - 0.8;
+    assert!(film.share(0.0, before, places[0], RED) > 0.75, "red {:?}", film.centre(20, places[0]));
+    assert!(film.share(0.0, before, places[1], BLUE) > 0.75, "blue {:?}", film.centre(20, places[1]));
+    let frames = film.between(0.0, before);
+    let beside = |frame: usize, side: i32| film.pixel(frame, portrait.x.saturating_add_signed(side), portrait.y + 100);
+    let upright =
+        frames.iter().filter(|frame| beside(**frame, -12)[0] < 60 && !near(beside(**frame, -12), beside(**frame, 12)));
+    assert!(upright.count() * 10 > frames.len() * 9, "the portrait stands between bars");
+    let tile = |frame: usize, place: Placement| {
+        let row = (place.x + 8..place.x + place.width - 8)
+            .step_by(8)
+            .map(|x| film.pixel(frame, x, place.y + place.height * 2 / 5));
+        row.map(|[y, u, v]| u32::from(y > 60) + u32::from(u.abs_diff(128) > 8 || v.abs_diff(128) > 8)).sum::<u32>()
+    };
+    assert!(tile(30, places[2]) > 5, "the tile of the one without video has a disc");
+    // Two, after the second left.
+    let places_after = layout::grid(CANVAS, 2);
+    let after = (left + 1.0, length - 0.1);
+    assert!(film.share(after.0, after.1, places_after[0], RED) > 0.7);
+    let last = film.frames.len() - 1;
+    assert!(tile(last, places_after[1]) > 5);
+    assert!(film.pixel(last, 640, 600)[0] < 40, "nothing is left where the third tile was");
+
+    let (reds, blues, voices) = (film.beeps(500.0), film.beeps(900.0), film.beeps(1400.0));
+    let flashes = film.flashes(Placement { x: 100, y: 190, width: 100, height: 100 });
+    println!("flashes {flashes:?}\nred {reds:?}\nblue {blues:?}\nvoice {voices:?}");
+    assert!(reds.len() >= 4 && voices.len() >= 4, "{reds:?} {voices:?}");
+    assert!((2..=3).contains(&blues.len()), "{blues:?}");
+    assert!(blues.iter().all(|beep| *beep < left + 0.5));
+    assert!(flashes.len() >= 4, "{flashes:?}");
+    for flash in flashes.iter().filter(|flash| **flash > 0.2 && **flash < length - 0.3) {
+        let offset = reds.iter().map(|beep| beep - flash).min_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
+        println!("beep after flash: {:.0} ms", offset * 1000.0);
+        assert!(offset.abs() < 0.08, "picture and sound are {offset} s apart");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_output_ends_alone() {
+    begin();
+    let folder = tempfile::tempdir().unwrap();
+    let replacements = tempfile::tempdir().unwrap();
+    std::fs::create_dir(replacements.path().join("output")).unwrap();
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/output/recording-mp4.launch"))
+            .unwrap();
+    let broken = text.replace("! filesink", "! identity error-after=12 ! filesink");
+    std::fs::write(replacements.path().join("output/recording-mp4.launch"), broken).unwrap();
+    let broken = Descriptions::with_replacements(replacements.path()).unwrap();
+
+    let mix = Mix::start("failing", MixSettings::default(), &Descriptions::built_in()).await.unwrap();
+    let good = record(folder.path(), &Descriptions::built_in(), &mix).await;
+    let bad = record(folder.path(), &broken, &mix).await;
+    let mut manifest = bad.manifest();
+    let ended = manifest.wait_for(|manifest| manifest.state != State::Recording);
+    let ended = tokio::time::timeout(DEADLINE, ended).await.expect("it ends by itself").unwrap().clone();
+    assert_eq!(ended.state, State::Failed);
+    assert!(ended.error.is_some());
+    let good = good.stop().await;
+    assert_eq!(good.state, State::Complete, "{:?}", good.error);
+    let length = duration(&folder.path().join(format!("{}.mp4", good.id)));
+    assert!((length - good.duration_ms as f64 / 1000.0).abs() < 0.1, "{length} {}", good.duration_ms);
+}
+
+/// Not a test: says what a mix costs. Run it alone, with `--release --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn the_cost_of_a_mix() {
+    begin();
+    for count in [3, 9] {
+        let mix = Mix::start("cost", MixSettings::default(), &Descriptions::built_in()).await.unwrap();
+        let moving = |index: u8| Some(((640, 360), [60 + index * 10, 90, 200 - index * 10]));
+        let all: Vec<_> = (0..count).map(|index| Synthetic::new(&format!("p{index}"), moving(index), 400)).collect();
+        all.iter().for_each(|someone| someone.join(&mix));
+        videos(&mix, all.len()).await;
+        let before = cpu();
+        take(Duration::from_secs(8)).await;
+        println!("mix of {count}:");
+        for (thread, ticks) in cpu() {
+            let spent = ticks - before.get(&thread).copied().unwrap_or(0).min(ticks);
+            println!("  {thread:16} {:5.1} % of a core", spent as f64 / 8.0);
+        }
+    }
+}
+
+/// Processor time by name of thread, in hundredths of a second.
+fn cpu() -> std::collections::BTreeMap<String, u64> {
+    let mut all = std::collections::BTreeMap::new();
+    for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+        let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
+        let (name, rest) =
+            (&stat[stat.find('(').unwrap() + 1..stat.rfind(')').unwrap()], &stat[stat.rfind(')').unwrap()..]);
+        let ticks = rest.split_whitespace().skip(12).take(2).map(|field| field.parse::<u64>().unwrap()).sum::<u64>();
+        *all.entry(name.to_owned()).or_default() += ticks;
+    }
+    all
+}
