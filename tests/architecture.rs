@@ -81,10 +81,9 @@ fn imports_go_one_way() {
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(&text);
         let from = module(&file);
         for to in imports(code) {
-            if root().join(format!("{to}.rs")).exists() || root().join(&to).is_dir() {
-                if !is_allowed(&from, &to) {
-                    wrong.push(format!("{} imports {to}", file.display()));
-                }
+            let is_module = root().join(format!("{to}.rs")).exists() || root().join(&to).is_dir();
+            if is_module && !is_allowed(&from, &to) {
+                wrong.push(format!("{} imports {to}", file.display()));
             }
         }
     }
