@@ -1,0 +1,95 @@
+// A person at the page, in whichever browser: joins, and tells what they see and hear. Works with the pages of
+// playwright and of puppeteer, which share the few calls used here.
+
+import { PATIENCE } from './lab.mjs';
+
+/** The pictures of the others. */
+export const OTHERS = '#stage .tile:not(.self) video';
+
+/** Joins a room as a person would. */
+export async function join(page, server, room, name) {
+  await page.goto(server.url);
+  await page.waitForSelector('#join');
+  await fill(page, '#name', name);
+  await fill(page, '#room', room);
+  await page.click('#join');
+  await page.waitForFunction(() => window.plenum.state === 'joined', ...waiting(page));
+  return page.evaluate(() => window.plenum.self.id);
+}
+
+/** Waits until exactly `count` others are seen moving and heard. */
+export async function seesAndHears(page, count, selector = OTHERS) {
+  try {
+    await page.waitForFunction(observe, ...waiting(page, { selector, count }));
+  } catch (error) {
+    const seen = await page.evaluate(() => JSON.stringify(window.observed?.report)).catch(() => 'nothing');
+    throw new Error(`did not see and hear ${count} others; seen ${seen}; complaints ${page.complaints}`, { cause: error });
+  }
+}
+
+/** Waits until there are exactly `count` tiles of others. */
+export function hasTiles(page, count) {
+  return page.waitForFunction(
+    ({ selector, count }) => document.querySelectorAll(selector).length === count,
+    ...waiting(page, { selector: OTHERS, count }),
+  );
+}
+
+/** The numbers of a peer connection's report of one type; `of` is `self` or a participant's id. */
+export function stats(page, of, type) {
+  return page.evaluate(
+    async ({ of, type }) => {
+      const person = of === 'self' ? window.plenum.self : window.plenum.participants.get(of);
+      const report = await person.connection.pc.getStats();
+      return [...report.values()].filter((entry) => entry.type === type);
+    },
+    { of, type },
+  );
+}
+
+/** The arguments after the function of waitForFunction: playwright and puppeteer have them in different order. */
+export function waiting(page, argument) {
+  const options = { timeout: PATIENCE, polling: 100 };
+  return isPlaywright(page) ? [argument, options] : [options, argument];
+}
+
+function isPlaywright(page) {
+  return typeof page.context === 'function';
+}
+
+async function fill(page, selector, text) {
+  if (isPlaywright(page)) return page.fill(selector, text);
+  // The room may be filled in already, from the last time.
+  await page.$eval(selector, (input) => (input.value = ''));
+  return page.type(selector, text);
+}
+
+/** Runs in the page, again and again: true once all pictures move, their time goes on, and their sound was heard. */
+function observe({ selector, count }) {
+  const observed = (window.observed ??= { of: new Map(), context: new AudioContext(), report: [] });
+  observed.context.resume();
+  const videos = [...document.querySelectorAll(selector)].filter((video) => video.srcObject?.getAudioTracks().length);
+  observed.report = videos.map((video) => {
+    let seen = observed.of.get(video);
+    if (seen?.stream !== video.srcObject) {
+      const analyser = observed.context.createAnalyser();
+      analyser.fftSize = 32768;
+      const source = observed.context.createMediaStreamSource(video.srcObject);
+      source.connect(analyser);
+      seen = { stream: video.srcObject, source, analyser, began: video.currentTime, pictures: new Set(), loudest: 0 };
+      observed.of.set(video, seen);
+    }
+    const samples = new Float32Array(seen.analyser.fftSize);
+    seen.analyser.getFloatTimeDomainData(samples);
+    for (const sample of samples) seen.loudest = Math.max(seen.loudest, Math.abs(sample));
+    if (video.videoWidth > 0) {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 24, height: 18 });
+      const drawing = canvas.getContext('2d', { willReadFrequently: true });
+      drawing.drawImage(video, 0, 0, 24, 18);
+      seen.pictures.add(drawing.getImageData(0, 0, 24, 18).data.join());
+    }
+    return { seconds: video.currentTime - seen.began, pictures: seen.pictures.size, loudest: seen.loudest };
+  });
+  const well = observed.report.filter(({ seconds, pictures, loudest }) => seconds > 1 && pictures > 3 && loudest > 0.01);
+  return document.querySelectorAll(selector).length === count && well.length === count;
+}

@@ -1,0 +1,176 @@
+//! One peer connection of a synthetic participant, on webrtcbin in a pipeline of its own: it offers, and either sends
+//! its picture and sound or receives another's.
+
+use std::sync::Mutex;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::AppSrc;
+use gstreamer_sdp::SDPMessage;
+use gstreamer_webrtc::{
+    WebRTCPeerConnectionState, WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection, WebRTCSDPType,
+    WebRTCSessionDescription,
+};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::reception::{Reception, receive};
+use super::source::{self, Generator, Look, RATE, SAMPLES, SIZE};
+
+const OPUS: &str =
+    "application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2";
+const VP8: &str = "application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000";
+
+/// What a connection wants to be told to the server.
+#[derive(Debug)]
+pub enum Say {
+    /// The offer, once.
+    Offer(String),
+    /// A candidate, as browsers write it.
+    Candidate(Value),
+}
+
+/// A peer connection, ended when dropped.
+#[derive(Debug)]
+pub struct Connection {
+    pipeline: gst::Pipeline,
+    webrtcbin: gst::Element,
+    state: watch::Receiver<WebRTCPeerConnectionState>,
+    generator: Option<Generator>,
+}
+
+impl Connection {
+    /// Sends the picture (if `with_video`) and the sound of `look`.
+    pub fn publish(look: Look, with_video: bool, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
+        let mut connection = Self::new();
+        let (width, height) = SIZE;
+        let audio = connection.feed(&format!(
+            "appsrc name=in is-live=true format=time caps=audio/x-raw,format=S16LE,rate={SAMPLES},channels=1,layout=interleaved \
+             ! opusenc frame-size=20 ! rtpopuspay pt=111 ! capsfilter caps=\"{OPUS}\""
+        ));
+        let video = with_video.then(|| {
+            connection.feed(&format!(
+                "appsrc name=in is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={RATE}/1 \
+                 ! vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
+                 ! rtpvp8pay pt=96 picture-id-mode=15-bit ! capsfilter caps=\"{VP8}\""
+            ))
+        });
+        connection.offer(say);
+        connection.generator = Some(Generator::start(look, Some(audio), video));
+        connection
+    }
+
+    /// Receives sound and picture into `report`.
+    pub fn subscribe(report: watch::Sender<Reception>, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
+        let connection = Self::new();
+        for caps in [OPUS, VP8] {
+            let caps: gst::Caps = caps.parse().expect("caps");
+            let direction = WebRTCRTPTransceiverDirection::Recvonly;
+            connection.webrtcbin.emit_by_name::<WebRTCRTPTransceiver>("add-transceiver", &[&direction, &caps]);
+        }
+        let pipeline = connection.pipeline.downgrade();
+        connection.webrtcbin.connect_pad_added(move |_, pad| {
+            if let (Some(pipeline), gst::PadDirection::Src) = (pipeline.upgrade(), pad.direction()) {
+                receive(&pipeline, pad, &report);
+            }
+        });
+        connection.offer(say);
+        connection
+    }
+
+    fn new() -> Self {
+        gst::init().expect("GStreamer starts");
+        let webrtcbin = gst::ElementFactory::make("webrtcbin").build().expect("webrtcbin is installed");
+        webrtcbin.set_property_from_str("bundle-policy", "max-bundle");
+        webrtcbin.set_property("latency", 40u32);
+        if let Some(rtpbin) = webrtcbin.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin")) {
+            // Sender reports then tell when a picture was taken, not when it left.
+            rtpbin.set_property("rtcp-sync-send-time", false);
+        }
+        let ice = webrtcbin.property::<gst::glib::Object>("ice-agent");
+        if let Some(agent) = ice.find_property("agent").map(|_| ice.property::<gst::glib::Object>("agent")) {
+            agent.set_property("upnp", false);
+        }
+        let pipeline = gst::Pipeline::new();
+        let (clock, base) = source::epoch();
+        pipeline.use_clock(Some(&clock));
+        pipeline.set_start_time(gst::ClockTime::NONE);
+        pipeline.set_base_time(base);
+        pipeline.bus().expect("a pipeline has a bus").set_sync_handler(|_, message| {
+            if let gst::MessageView::Error(error) = message.view() {
+                eprintln!("participant: {} {:?}", error.error(), error.debug());
+            }
+            gst::BusSyncReply::Drop
+        });
+        pipeline.add(&webrtcbin).expect("an empty pipeline");
+        let (sender, state) = watch::channel(WebRTCPeerConnectionState::New);
+        webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
+            sender.send_replace(webrtcbin.property("connection-state"));
+        });
+        Self { pipeline, webrtcbin, state, generator: None }
+    }
+
+    /// Adds a source that is sent, and gives back its beginning.
+    fn feed(&self, description: &str) -> AppSrc {
+        let bin = gst::parse::bin_from_description(description, true).expect("the encoders are installed");
+        self.pipeline.add(&bin).expect("a new bin");
+        let sink = self.webrtcbin.request_pad_simple("sink_%u").expect("webrtcbin takes what it is sent");
+        bin.static_pad("src").expect("a ghost pad").link(&sink).expect("RTP goes into webrtcbin");
+        let transceiver = sink.property::<WebRTCRTPTransceiver>("transceiver");
+        transceiver.set_property("direction", WebRTCRTPTransceiverDirection::Sendonly);
+        bin.by_name("in").and_downcast::<AppSrc>().expect("an appsrc")
+    }
+
+    /// Starts, makes the offer and lets it and the candidates be told, the offer first.
+    fn offer(&self, say: impl Fn(Say) + Send + Sync + 'static) {
+        let say = std::sync::Arc::new(say);
+        let mids = std::sync::Arc::new(Mutex::new(Vec::<String>::new()));
+        let (tell, names) = (say.clone(), mids.clone());
+        self.webrtcbin.connect("on-ice-candidate", false, move |values| {
+            let (index, candidate) = (values[1].get::<u32>().ok()?, values[2].get::<String>().ok()?);
+            let mid = names.lock().unwrap().get(index as usize).cloned();
+            tell(Say::Candidate(json!({"candidate": candidate, "sdpMid": mid, "sdpMLineIndex": index})));
+            None
+        });
+        self.pipeline.set_state(gst::State::Playing).expect("the pipeline starts");
+        let weak = self.webrtcbin.downgrade();
+        let promise = gst::Promise::with_change_func(move |reply| {
+            let offer = reply.ok().flatten().and_then(|reply| reply.get::<WebRTCSessionDescription>("offer").ok());
+            if let (Some(webrtcbin), Some(offer)) = (weak.upgrade(), offer) {
+                let text = offer.sdp().as_text().expect("an offer is text");
+                *mids.lock().unwrap() =
+                    text.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(Into::into).collect();
+                say(Say::Offer(text));
+                webrtcbin.emit_by_name::<()>("set-local-description", &[&offer, &None::<gst::Promise>]);
+            }
+        });
+        self.webrtcbin.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
+    }
+
+    /// Takes the server's answer.
+    pub fn answer(&self, sdp: &str) {
+        let sdp = SDPMessage::parse_buffer(sdp.as_bytes()).expect("the server's answer is SDP");
+        let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
+        self.webrtcbin.emit_by_name::<()>("set-remote-description", &[&answer, &None::<gst::Promise>]);
+    }
+
+    /// Takes a candidate of the server's.
+    pub fn add_candidate(&self, candidate: &Value) {
+        let index = candidate["sdpMLineIndex"].as_u64().unwrap_or(0) as u32;
+        if let Some(text) = candidate["candidate"].as_str().filter(|text| !text.is_empty()) {
+            self.webrtcbin.emit_by_name::<()>("add-ice-candidate", &[&index, &text]);
+        }
+    }
+
+    /// The state of the connection.
+    pub fn state(&self) -> watch::Receiver<WebRTCPeerConnectionState> {
+        self.state.clone()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.generator = None;
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}

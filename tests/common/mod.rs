@@ -1,0 +1,20 @@
+//! What the behaviour tests share: the lab (a network of their own), the server under test, people who call, and the
+//! judge of recordings.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    reason = "every test binary compiles all of this and uses a part of it; a failed wait should end the test"
+)]
+
+pub mod connection;
+pub mod judge;
+pub mod lab;
+pub mod participant;
+pub mod process;
+pub mod reception;
+pub mod server;
+pub mod signaling;
+pub mod source;

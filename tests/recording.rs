@@ -1,0 +1,287 @@
+//! Recordings, judged by what is seen and heard in the file.
+
+#![allow(clippy::print_stdout, reason = "figures are for the reader of the report")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use common::judge::{Recording, Rect, locate};
+use common::lab;
+use common::participant::{Options, Participant};
+use common::server::Server;
+use common::source::Look;
+use serde_json::{Value, json};
+
+/// How far sound and picture of a participant may be apart, in seconds.
+const LIPS: f64 = 0.08;
+/// How far the length of a file may be from the clock on the wall, in seconds.
+const CLOCK: f64 = 0.5;
+
+/// The participants 0 to `count`, who all see and hear each other.
+async fn company(server: &Server, count: usize) -> Vec<Participant> {
+    let mut people = Vec::new();
+    for index in 0..count {
+        people.push(Participant::join(server, "tea", &format!("p{index}"), Options::of(index)).await);
+    }
+    for viewer in &people {
+        for other in people.iter().filter(|other| other.id != viewer.id) {
+            viewer.wait_to_meet(other).await;
+        }
+    }
+    people
+}
+
+async fn start(server: &Server) -> (String, Instant) {
+    let (status, entry) = server.post("/api/v1/rooms/tea/recordings", &json!({})).await;
+    assert_eq!((status, &entry["room"]), (201, &json!("tea")), "{entry}");
+    (entry["id"].as_str().expect("an id").to_owned(), Instant::now())
+}
+
+async fn stop(server: &Server, id: &str) -> Value {
+    let (status, entry) = server.post(&format!("/api/v1/recordings/{id}/stop"), &json!({})).await;
+    assert_eq!((status, &entry["state"]), (200, &json!("complete")), "{entry}");
+    entry
+}
+
+/// The tiles of all `looks` at `time`, which must be large and apart.
+fn tiles(path: &Path, time: f64, looks: &[Look]) -> Vec<Rect> {
+    let film = Recording::open(path, &[]);
+    let (canvas, found) = (film.size, locate(path, time, looks));
+    let tiles: Vec<Rect> = found
+        .iter()
+        .zip(looks)
+        .map(|(tile, look)| tile.unwrap_or_else(|| panic!("no {look:?} at {time}: {found:?}")))
+        .collect();
+    for (index, tile) in tiles.iter().enumerate() {
+        let share = (tile.width * tile.height) as f64 / (canvas.0 * canvas.1) as f64;
+        assert!(
+            share > 0.5 / looks.len().next_power_of_two() as f64,
+            "tile {index} has {share} of the picture: {tiles:?}"
+        );
+        for other in &tiles[index + 1..] {
+            let apart = tile.x + tile.width <= other.x + 2
+                || other.x + other.width <= tile.x + 2
+                || tile.y + tile.height <= other.y + 2
+                || other.y + other.height <= tile.y + 2;
+            assert!(apart, "tiles overlap: {tiles:?}");
+        }
+    }
+    tiles
+}
+
+/// A time in the middle of the file at which nobody flashes: tried until all are seen.
+fn calm(path: &Path, looks: &[Look]) -> f64 {
+    let middle = Recording::open(path, &[]).duration / 2.0;
+    let times = [0.0, 0.25, 0.5, 0.75].map(|step| middle + step);
+    let seen = |time: &f64| locate(path, *time, looks).iter().all(Option::is_some);
+    times.into_iter().find(seen).unwrap_or_else(|| panic!("no picture near {middle} shows all of {looks:?}"))
+}
+
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        std::fs::read_dir(folder).expect("the folder of recordings").map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let below = folders.iter().flat_map(|folder| files_in(folder));
+    files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "mp4")).chain(below).collect()
+}
+
+#[test]
+fn three_participants_are_in_their_recording() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let people = company(&server, 3).await;
+        let (id, begun) = start(&server).await;
+        people[0].watch(&people[1], 8).await;
+        let entry = stop(&server, &id).await;
+        let wall = begun.elapsed().as_secs_f64();
+        for person in &people {
+            let started = person.client.wait_for_event("recordingStarted").await;
+            let stopped = person.client.wait_for_event("recordingStopped").await;
+            assert_eq!(
+                (&started["id"], &stopped["id"], &stopped["state"]),
+                (&json!(id), &json!(id), &json!("complete"))
+            );
+        }
+        let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+        let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
+        let film = Recording::open(file.path(), &tiles(file.path(), calm(file.path(), &looks), &looks));
+
+        assert_eq!(film.codecs, ["aac", "h264"]);
+        assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s", film.duration);
+        let told = entry["durationMs"].as_f64().expect("durationMs") / 1000.0;
+        assert!((film.duration - told).abs() < CLOCK, "{} told as {told} s", film.duration);
+        assert_eq!(entry["bytes"].as_u64(), std::fs::metadata(file.path()).ok().map(|about| about.len()));
+        for (tile, look) in looks.iter().enumerate() {
+            let presence = film.presence(tile, *look, 0.5, film.duration - 0.5);
+            let offset =
+                film.offset(tile, look.pitch).unwrap_or_else(|| panic!("participant {tile} neither flashes nor beeps"));
+            println!(
+                "participant {tile}: presence {presence:.3}, sound {:+.0} ms, at worst {:+.0} ms",
+                offset.median * 1e3,
+                offset.worst * 1e3
+            );
+            assert!(presence > 0.95, "participant {tile} is there for {presence}");
+            assert!(offset.pairs >= 6, "participant {tile}: {offset:?}");
+            assert!(offset.worst.abs() <= LIPS, "participant {tile}: {offset:?}");
+        }
+        println!(
+            "longest picture {:.3} s, longest packet of sound {:.3} s",
+            film.longest_picture(),
+            film.longest_silence_of_packets()
+        );
+        assert!(film.longest_picture() < 0.2 && film.longest_silence_of_packets() < 0.1);
+    });
+}
+
+#[test]
+fn who_comes_and_who_goes_is_seen_while_there() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let mut people = company(&server, 2).await;
+        let (id, begun) = start(&server).await;
+        people[0].watch(&people[1], 3).await;
+        let came = begun.elapsed().as_secs_f64();
+        people.push(Participant::join(&server, "tea", "p2", Options::of(2)).await);
+        people[0].wait_to_meet(&people[2]).await;
+        people[0].watch(&people[2], 4).await;
+        let went = begun.elapsed().as_secs_f64();
+        people.remove(1).leave().await;
+        people[0].watch(&people[1], 4).await;
+        stop(&server, &id).await;
+
+        let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+        let looks = [Look::of(0), Look::of(1), Look::of(2)];
+        let path = file.path();
+        // Tiles move when people come and go: look into the middle of each part.
+        let whole = Recording::open(path, &[]);
+        let middles = [came / 2.0, (came + went) / 2.0 + 0.5, (went + whole.duration) / 2.0 + 0.5];
+        for (time, there) in middles.into_iter().zip([[true, true, false], [true, true, true], [true, false, true]]) {
+            let tries = [0.0, 0.2, 0.4].map(|step| locate(path, time + step, &looks));
+            let seen = tries.iter().any(|found| [0, 1, 2].map(|index| found[index].is_some()) == there);
+            assert!(seen, "at {time}, {there:?} are there, but {tries:?}");
+        }
+        for (look, from, to) in
+            [(looks[0], 0.0, whole.duration), (looks[1], 0.0, went), (looks[2], came, whole.duration)]
+        {
+            let beeps = whole.beeps(look.pitch);
+            assert!(
+                beeps.iter().all(|beep| (from - CLOCK..to + 1.0).contains(beep)),
+                "{look:?} from {from} to {to}: {beeps:?}"
+            );
+            let missed = (to - from).floor() - beeps.len() as f64;
+            assert!(missed <= 2.0, "{look:?} from {from} to {to}: {beeps:?}");
+        }
+        assert!(whole.longest_picture() < 0.2, "the picture stood still for {}", whole.longest_picture());
+    });
+}
+
+#[test]
+fn a_server_told_to_end_finishes_its_recordings() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let people = company(&server, 2).await;
+        let (id, begun) = start(&server).await;
+        people[0].watch(&people[1], 4).await;
+        let wall = begun.elapsed().as_secs_f64();
+        server.signal("TERM");
+        let (status, recordings) = server.ended(Duration::from_secs(20)).await;
+        assert!(status.success(), "{status}");
+        let files = files_in(recordings.path());
+        assert_eq!(files.len(), 1, "{files:?}");
+        let film = Recording::open(&files[0], &[]);
+        assert!((film.duration - wall).abs() < 1.0, "{} of {wall} s", film.duration);
+
+        let again = Server::start_in(&lab, recordings, &[]).await;
+        let (_, list) = again.get("/api/v1/recordings").await;
+        assert_eq!(
+            (&list["recordings"][0]["id"], &list["recordings"][0]["state"]),
+            (&json!(id), &json!("complete")),
+            "{list}"
+        );
+    });
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_all_but_two_seconds() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let people = company(&server, 2).await;
+        let (id, begun) = start(&server).await;
+        people[0].watch(&people[1], 6).await;
+        let wall = begun.elapsed().as_secs_f64();
+        server.signal("KILL");
+        let (_, recordings) = server.ended(Duration::from_secs(5)).await;
+        let files = files_in(recordings.path());
+        assert_eq!(files.len(), 1, "{files:?}");
+        let film = Recording::open(&files[0], &[]);
+        let until = film.times.last().copied().unwrap_or(0.0);
+        assert!(until > wall - 2.0, "pictures until {until} of {wall} s");
+        assert!(film.sound.len() as f64 / 48_000.0 > wall - 2.0, "{} samples of {wall} s", film.sound.len());
+        assert!(film.beeps(Look::of(0).pitch).len() >= 3);
+
+        // The next server owns up to it and serves it.
+        let again = Server::start_in(&lab, recordings, &[]).await;
+        let over = |list: &Value| {
+            let entry = &list["recordings"][0];
+            entry["id"] == *id
+                && entry["state"] != "recording"
+                && entry["durationMs"].as_f64().is_some_and(|ms| ms > 0.0)
+        };
+        again.get_until("/api/v1/recordings", Duration::from_secs(10), over).await;
+        let file = again.download(&format!("/api/v1/recordings/{id}/file")).await;
+        let film = Recording::open(file.path(), &[]);
+        assert!(film.duration > wall - 2.0, "{} of {wall} s after the repair", film.duration);
+    });
+}
+
+#[test]
+fn a_recording_stops_when_the_room_empties() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let people = company(&server, 2).await;
+        let (id, _) = start(&server).await;
+        people[0].watch(&people[1], 3).await;
+        for person in people {
+            person.leave().await;
+        }
+        let complete = |entry: &Value| entry["state"] == "complete";
+        server.get_until(&format!("/api/v1/recordings/{id}"), Duration::from_secs(20), complete).await;
+        let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+        assert!(Recording::open(file.path(), &[]).duration > 2.0);
+    });
+}
+
+#[test]
+fn files_are_served_in_ranges_and_wrong_requests_get_words() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        for (path, status) in [
+            ("/api/v1/rooms/nowhere/recordings", 404),
+            ("/api/v1/recordings/nothing/stop", 404),
+            ("/api/v1/rooms/%2e%2e%2f/recordings", 404),
+        ] {
+            let (got, error) = server.post(path, &json!({})).await;
+            assert!(got == status || got == 400, "POST {path}: {got} {error}");
+            assert!(error["code"].is_string() && error["message"].is_string(), "POST {path}: {error}");
+        }
+        let (status, error) = server.get("/api/v1/recordings/..%2f..%2fetc%2fpasswd/file").await;
+        assert!(status == 404 && error["code"].is_string(), "{status} {error}");
+
+        let people = company(&server, 2).await;
+        let (id, _) = start(&server).await;
+        let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({})).await;
+        assert_eq!((status, error["code"].is_string()), (409, true), "a second recording: {error}");
+        people[0].watch(&people[1], 2).await;
+        let entry = stop(&server, &id).await;
+        assert_eq!(stop(&server, &id).await["bytes"], entry["bytes"], "stopping twice");
+
+        let url = server.url(&format!("/api/v1/recordings/{id}/file"));
+        let reply = server.http().get(&url).header("range", "bytes=4-7").send().await.expect("an answer");
+        assert_eq!(reply.status().as_u16(), 206);
+        assert_eq!(reply.bytes().await.expect("four bytes").as_ref(), b"ftyp");
+        let reply = server.http().get(&url).header("range", "bytes=99999999999-").send().await.expect("an answer");
+        assert_eq!(reply.status().as_u16(), 416);
+    });
+}
