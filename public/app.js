@@ -44,7 +44,6 @@ lobby.onJoin = async (/** @type {import('./ui/lobby.js').Place} */ place) => {
 function enter(place) {
   byId('room-name').textContent = place.room;
   own = stage.setSelf(place.name);
-  own.setStream(media.stream);
   reflectMedia();
   count();
 }
@@ -78,6 +77,7 @@ function count() {
 function reflectMedia() {
   setToggle(byId('microphone'), media.isOn('audio'), 'mic');
   setToggle(byId('camera'), media.isOn('video'), 'camera');
+  own?.setStream(media.stream);
   own?.setPicture(media.isOn('video'));
   own?.setMuted(!media.isOn('audio'));
 }

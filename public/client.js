@@ -118,6 +118,7 @@ export class Client extends EventTarget {
     this.#tracks[kind] = track;
     if (this.self?.connection) await this.self.connection.replaceTrack(kind, track);
     else this.#publish();
+    this.#fitPicture();
   }
 
   /**
@@ -194,6 +195,7 @@ export class Client extends EventTarget {
     this.participants.set(id, participant);
     this.#tell('participant-joined', { participant });
     this.#connect(participant);
+    this.#fitPicture();
   }
 
   /** @param {string} id */
@@ -204,6 +206,14 @@ export class Client extends EventTarget {
     participant.connection = null;
     this.participants.delete(id);
     this.#tell('participant-left', { participant });
+    this.#fitPicture();
+  }
+
+  /** The more people there are, the smaller each picture is shown, here and in a recording. */
+  #fitPicture() {
+    const columns = Math.ceil(Math.sqrt(this.participants.size + 1));
+    const lines = [720, 720, 360, 240][columns] ?? 180;
+    void this.self?.connection?.limitHeight(this.participants.size < 2 ? 720 : lines);
   }
 
   #publish() {
@@ -242,6 +252,7 @@ export class Client extends EventTarget {
     const connection = participant.connection;
     participant.state = state === 'connected' ? 'connected' : 'connecting';
     if (state === 'connected') {
+      if (participant.self) this.#fitPicture();
       setTimeout(() => {
         if (participant.connection === connection && connection?.state === 'connected') participant.attempts = 0;
       }, STEADY_MS);

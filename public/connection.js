@@ -77,6 +77,22 @@ export class Connection {
     if (transceiver && this.state !== 'closed') await transceiver.sender.replaceTrack(track);
   }
 
+  /**
+   * Send no more lines of picture than anybody shows. The camera itself is left as it is.
+   * @param {number} lines
+   */
+  async limitHeight(lines) {
+    const sender = this.pc.getSenders().find(({ track }) => track?.kind === 'video');
+    const height = sender?.track?.getSettings().height;
+    if (!sender || !height || this.state === 'closed') return;
+    const parameters = sender.getParameters();
+    const scale = Math.max(1, height / lines);
+    if (!parameters.encodings?.length || parameters.encodings[0].scaleResolutionDownBy === scale) return;
+    parameters.encodings[0].scaleResolutionDownBy = scale;
+    // Not every browser lets every camera be scaled; the full picture is right as well.
+    await sender.setParameters(parameters).catch(() => {});
+  }
+
   /** @param {string} sdp */
   async answer(sdp) {
     try {

@@ -135,7 +135,14 @@ impl Default for Config {
                 silence_seconds: 10,
                 jitter_milliseconds: 80,
             },
-            ice: Ice { addresses: Vec::new(), port_min: 0, port_max: 0, tcp: false, stun: Vec::new(), turn: Vec::new() },
+            ice: Ice {
+                addresses: Vec::new(),
+                port_min: 0,
+                port_max: 0,
+                tcp: false,
+                stun: Vec::new(),
+                turn: Vec::new(),
+            },
             mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128 },
             log: Log { filter: "info".into(), json: false },
         }

@@ -43,6 +43,8 @@
 //! tap on every tee and links it to the mix → decoders → compositor and audiomixer → encoders → links → the
 //! [recording](egress::recording)'s own pipeline → file. Stopping sends EOS into that last pipeline only.
 
+#![warn(clippy::unwrap_used, clippy::print_stdout)]
+
 pub mod check;
 pub mod config;
 pub mod egress;

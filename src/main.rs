@@ -1,5 +1,7 @@
 //! The binary: arguments, configuration, logging, then the server until a signal comes.
 
+#![warn(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,6 +10,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use gstreamer as gst;
 use plenum::config::{Config, Overrides};
+use plenum::media::description::Descriptions;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -60,13 +63,11 @@ fn main() -> ExitCode {
     if let Err(error) = prepare_gstreamer() {
         return fail(INTERNAL, &error);
     }
-    match arguments.command.unwrap_or(Command::Serve) {
+    let outcome = match arguments.command.unwrap_or(Command::Serve) {
         Command::Check => check(&config),
-        Command::Serve => match serve(config) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(INTERNAL, &error),
-        },
-    }
+        Command::Serve => serve(config).map(|()| ExitCode::SUCCESS),
+    };
+    outcome.unwrap_or_else(|error| fail(INTERNAL, &error))
 }
 
 #[allow(clippy::print_stderr, reason = "before logging works there is nowhere else to say it")]
@@ -82,10 +83,16 @@ fn prepare_gstreamer() -> anyhow::Result<()> {
 }
 
 #[allow(clippy::print_stdout, reason = "the report is the output of this command")]
-fn check(config: &Config) -> ExitCode {
-    let report = plenum::check::run(config.pipelines.as_deref());
-    println!("{report}");
-    if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(UNAVAILABLE) }
+fn check(config: &Config) -> anyhow::Result<ExitCode> {
+    let problems = plenum::check::check(&Descriptions::load(config.pipelines.as_deref())?);
+    for problem in &problems {
+        println!("{problem}");
+    }
+    if !problems.is_empty() {
+        return Ok(ExitCode::from(UNAVAILABLE));
+    }
+    println!("everything is here");
+    Ok(ExitCode::SUCCESS)
 }
 
 #[tokio::main]

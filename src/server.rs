@@ -41,10 +41,7 @@ const REQUESTS_DEADLINE: Duration = Duration::from_secs(2);
 /// When the folder of recordings or a description cannot be used.
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let config = Arc::new(config);
-    let descriptions = match &config.pipelines {
-        Some(folder) => Descriptions::with_replacements(folder)?,
-        None => Descriptions::built_in(),
-    };
+    let descriptions = Descriptions::load(config.pipelines.as_deref())?;
     let catalogue = Arc::new(
         Catalogue::open(&config.recordings)
             .with_context(|| format!("the folder of recordings, {}, cannot be used", config.recordings.display()))?,
@@ -79,7 +76,7 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         let front = hyper::service::service_fn(move |request: Request<Incoming>| {
             let (service, origins) = (service.clone(), Arc::clone(&origins));
             async move {
-                if let Err(refusal) = origins.check(&request) {
+                if let Some(refusal) = origins.refusal(&request) {
                     return Ok::<_, Infallible>(refusal.map(Either::Left));
                 }
                 let Ok(response) = service.oneshot(with_library_path(request)).await;

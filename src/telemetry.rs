@@ -28,7 +28,9 @@ pub fn bridge_gstreamer() {
         let message = message.get().map(|m| m.to_string()).unwrap_or_default();
         match level {
             gst::DebugLevel::Error => tracing::warn!(target: "gst", category, object, "{message}"),
-            gst::DebugLevel::Warning | gst::DebugLevel::Fixme => tracing::debug!(target: "gst", category, object, "{message}"),
+            gst::DebugLevel::Warning | gst::DebugLevel::Fixme => {
+                tracing::debug!(target: "gst", category, object, "{message}")
+            }
             gst::DebugLevel::Info => tracing::debug!(target: "gst", category, object, "{message}"),
             _ => tracing::trace!(target: "gst", category, object, "{message}"),
         }

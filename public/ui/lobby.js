@@ -17,8 +17,8 @@ export class Lobby {
   #name = /** @type {HTMLInputElement} */ (byId('name'));
   #room = /** @type {HTMLInputElement} */ (byId('room'));
   #join = /** @type {HTMLButtonElement} */ (byId('join'));
-  #again = byId('try-again');
-  #devices = byId('devices');
+  #again = /** @type {HTMLButtonElement} */ (byId('try-again'));
+  #devices = /** @type {HTMLButtonElement} */ (byId('devices'));
   #words = byId('lobby-words');
   #tile = new Tile('preview', { self: true });
 
@@ -26,7 +26,6 @@ export class Lobby {
   constructor(media) {
     this.#media = media;
     byId('preview-tile').append(this.#tile.element);
-    this.#tile.setStream(media.stream);
     this.#fill();
     this.#name.addEventListener('input', () => this.#tile.setName(this.#name.value));
     this.#form.addEventListener('submit', (event) => {
@@ -65,7 +64,10 @@ export class Lobby {
 
   /** @param {string} [words]  kept if nothing worse is to be said */
   async #open(words = '') {
+    if (this.#media.supported) this.#words.textContent = 'Waiting for camera and microphone: the browser may ask you to allow them.';
+    this.#busy(true);
     await this.#media.open();
+    this.#busy(false);
     this.#words.textContent = this.#media.problem || words;
     this.#again.hidden = !this.#media.problem || !this.#media.supported;
     this.#reflect();
@@ -95,8 +97,14 @@ export class Lobby {
     }
   }
 
+  /** One question to the browser at a time. @param {boolean} busy */
+  #busy(busy) {
+    for (const button of [this.#join, this.#again, this.#devices]) button.disabled = busy;
+  }
+
   #reflect() {
     const media = this.#media;
+    this.#tile.setStream(media.stream);
     this.#tile.setPicture(media.isOn('video'));
     this.#devices.hidden = media.tried || !media.supported;
     byId('preview-bar').hidden = !media.tried || !media.supported;

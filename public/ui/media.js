@@ -37,12 +37,13 @@ export class LocalMedia extends EventTarget {
 
   /** Get both devices, or the one that can be had. Never throws: `problem` tells. */
   async open() {
-    this.tried = true;
     if (!this.supported) {
+      this.tried = true;
       this.problem = 'This page did not come over https, so the browser offers no camera or microphone. You can still join to watch and listen.';
       return;
     }
     const error = await this.#get(CONSTRAINTS);
+    this.tried = true;
     this.problem = '';
     if (error) {
       const [camera, microphone] = await Promise.all([permission('camera'), permission('microphone')]);
@@ -50,7 +51,7 @@ export class LocalMedia extends EventTarget {
       // Asking again for one device is only polite where the browser would not simply show the same question again.
       const audioError = refused && (microphone === 'denied' || camera !== 'denied') ? error : await this.#get({ audio: CONSTRAINTS.audio });
       const videoError = refused && (camera === 'denied' || microphone !== 'denied') ? error : await this.#get({ video: CONSTRAINTS.video });
-      if (audioError && videoError) this.problem = `${explain(error, 'camera and microphone')} You can join without them.`;
+      if (audioError && videoError) this.problem = `${explain(error, 'camera or microphone')} You can join without them.`;
       else if (videoError) this.problem = `${explain(videoError, 'camera')} You can join with your voice only.`;
       else if (audioError) this.problem = `${explain(audioError, 'microphone')} The others will not hear you.`;
     }

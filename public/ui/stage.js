@@ -60,7 +60,7 @@ export class Stage {
       this.#fit();
     }
     tile.setState(participant.state);
-    if (participant.stream.getTracks().length > 0) tile.setStream(participant.stream);
+    tile.setStream(participant.stream);
   }
 
   /** @param {string} id */

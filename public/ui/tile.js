@@ -49,6 +49,8 @@ export class Tile {
 
   /** @param {MediaStream} stream */
   setStream(stream) {
+    // An element that waits for a stream without tracks would hold up the page's load event for ever.
+    if (stream.getTracks().length === 0) return;
     if (this.#video.srcObject !== stream) this.#video.srcObject = stream;
     this.play();
   }

@@ -11,6 +11,7 @@ use crate::media::pipeline::PipelineError;
 pub mod catalogue;
 mod gate;
 pub mod manifest;
+mod mp4;
 pub mod recording;
 
 /// Why an output does not start.

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::OutputError;
 use super::gate::Gate;
 use super::manifest::{Attendee, Manifest, State, manifest_path, media_path, size_of, unix_ms};
+use super::mp4;
 use crate::id::{RecordingId, RoomName};
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::description::{Descriptions, Values};
@@ -235,6 +236,7 @@ fn build(
     let bin = descriptions.build("output/recording-mp4.launch", &Values::default())?;
     let sink = bin.by_name("sink").ok_or(OutputError::Graph { step: "looking for the sink" })?;
     sink.set_property("location", path);
+    mp4::repair(&sink);
     let gate = Gate::install(&bin, from)?;
     let (pipeline, events) = Pipeline::new(&format!("recording-{id}"));
     pipeline.gst().add(&bin).map_err(fail("filling the pipeline"))?;

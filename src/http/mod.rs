@@ -27,11 +27,5 @@ pub struct Api {
 #[must_use]
 pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
     let health = warp::path!("healthz").and(warp::get()).map(|| warp::reply::Reply::into_response("ok"));
-    health
-        .or(recordings::routes(api))
-        .unify()
-        .or(page::routes())
-        .unify()
-        .recover(error::recover)
-        .unify()
+    health.or(recordings::routes(api)).unify().or(page::routes()).unify().recover(error::recover).unify()
 }

@@ -15,20 +15,19 @@ impl Origins {
         Self { allowed: allowed.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect() }
     }
 
-    /// Refuses a Socket.IO request that comes from a page elsewhere. Programs send no origin and may pass.
-    ///
-    /// # Errors
-    /// With the answer to give: 403 and why.
-    pub fn check<B>(&self, request: &Request<B>) -> Result<(), Response<String>> {
+    /// The refusal, 403 and why, of a Socket.IO request that comes from a page elsewhere. Programs send no origin and
+    /// may pass.
+    #[must_use]
+    pub fn refusal<B>(&self, request: &Request<B>) -> Option<Response<String>> {
         if !request.uri().path().starts_with("/socket.io") || self.allows(request.headers()) {
-            return Ok(());
+            return None;
         }
         tracing::warn!(origin = ?request.headers().get(header::ORIGIN), "a page of another origin was refused");
         let message = r#"{"code":"origin_refused","message":"this page may not connect here: add its origin to `origins` in the configuration"}"#;
         let mut refusal = Response::new(message.to_owned());
         *refusal.status_mut() = StatusCode::FORBIDDEN;
         refusal.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-        Err(refusal)
+        Some(refusal)
     }
 
     fn allows(&self, headers: &HeaderMap) -> bool {
@@ -56,14 +55,16 @@ mod tests {
     #[test]
     fn only_the_own_page_and_the_listed_ones_connect() {
         let own = Origins::new(&[]);
-        assert!(own.check(&request(None)).is_ok());
-        assert!(own.check(&request(Some("http://call.example.org:3000"))).is_ok());
-        for hostile in ["https://evil.example", "http://call.example.org", "null", "http://call.example.org:3000.evil.example"] {
-            let refusal = own.check(&request(Some(hostile))).expect_err(hostile);
+        assert!(own.refusal(&request(None)).is_none());
+        assert!(own.refusal(&request(Some("http://call.example.org:3000"))).is_none());
+        for hostile in
+            ["https://evil.example", "http://call.example.org", "null", "http://call.example.org:3000.evil.example"]
+        {
+            let refusal = own.refusal(&request(Some(hostile))).expect(hostile);
             assert_eq!(refusal.status(), StatusCode::FORBIDDEN);
         }
         let listed = Origins::new(&["https://other.example/".into()]);
-        assert!(listed.check(&request(Some("https://other.example"))).is_ok());
-        assert!(Origins::new(&["*".into()]).check(&request(Some("https://evil.example"))).is_ok());
+        assert!(listed.refusal(&request(Some("https://other.example"))).is_none());
+        assert!(Origins::new(&["*".into()]).refusal(&request(Some("https://evil.example"))).is_none());
     }
 }

@@ -50,7 +50,8 @@ fn respond(name: &str, file: EmbeddedFile, known: Option<&HeaderValue>) -> Respo
     } else {
         builder.body(file.data.into_owned().into())
     };
-    response.unwrap_or_else(|_| error::reply(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the answer could not be made"))
+    response
+        .unwrap_or_else(|_| error::reply(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the answer could not be made"))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -32,9 +32,12 @@ struct List {
     recordings: Vec<Manifest>,
 }
 
-pub(super) fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+pub(super) fn routes(
+    api: Api,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let api = warp::any().map(move || api.clone());
-    let start = warp::path!("api" / "v1" / "rooms" / String / "recordings").and(warp::post()).and(api.clone()).then(start);
+    let start =
+        warp::path!("api" / "v1" / "rooms" / String / "recordings").and(warp::post()).and(api.clone()).then(start);
     let stop = warp::path!("api" / "v1" / "recordings" / String / "stop").and(warp::post()).and(api.clone()).then(stop);
     let list = warp::path!("api" / "v1" / "recordings").and(warp::get()).and(api.clone()).then(list);
     let one = warp::path!("api" / "v1" / "recordings" / String).and(warp::get()).and(api.clone()).then(one);
@@ -88,7 +91,9 @@ async fn list(api: Api) -> Response {
 
 async fn one(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
-    look(&api, &id, Catalogue::get).await.map_or_else(|| unknown(&id), |manifest| warp::reply::json(&manifest).into_response())
+    look(&api, &id, Catalogue::get)
+        .await
+        .map_or_else(|| unknown(&id), |manifest| warp::reply::json(&manifest).into_response())
 }
 
 /// Looks into the catalogue, which reads files, off the async threads.

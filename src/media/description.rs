@@ -107,6 +107,14 @@ pub struct Descriptions {
 }
 
 impl Descriptions {
+    /// What is built in, except where `folder`, if one is given, has a file of the same relative name.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or replaces nothing.
+    pub fn load(folder: Option<&Path>) -> Result<Self, DescriptionError> {
+        folder.map_or_else(|| Ok(Self::built_in()), Self::with_replacements)
+    }
+
     /// What is built in.
     #[must_use]
     pub fn built_in() -> Self {

@@ -82,7 +82,10 @@ pub fn open(bin: &gst::Bin, target: &gst::Pad) -> Result<gst::GhostPad, GraftErr
     let opening = || GraftError::refused("opening a bin");
     // Named after whose pad it is: several elements in one bin have a pad called `sink`.
     let owner = target.parent().map(|parent| parent.name()).unwrap_or_default();
-    let ghost = gst::GhostPad::builder_with_target(target).map_err(opening())?.name(format!("{owner}-{}", target.name())).build();
+    let ghost = gst::GhostPad::builder_with_target(target)
+        .map_err(opening())?
+        .name(format!("{owner}-{}", target.name()))
+        .build();
     ghost.set_active(true).map_err(opening())?;
     bin.add_pad(&ghost).map_err(opening())?;
     Ok(ghost)

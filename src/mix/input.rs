@@ -80,6 +80,8 @@ impl Input {
 impl Drop for Input {
     fn drop(&mut self) {
         drop(self.link.take());
+        // What is still under way would find no pad, and fail.
+        self.out.add_probe(gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Drop);
         // The pad is free at once. A push that is still under way ends by itself: the mixer keeps consuming.
         let _ = self.out.unlink(&self.pad);
         let bin = self.bin.clone();
@@ -104,7 +106,7 @@ fn watch(pad: &gst::Pad, seen: Arc<AtomicU64>) {
             gst::PadProbeReturn::Ok
         }
         // The pad has further inputs to come.
-        Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => gst::PadProbeReturn::Drop,
+        Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => gst::PadProbeReturn::Handled,
         _ => gst::PadProbeReturn::Ok,
     });
 }

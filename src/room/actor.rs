@@ -45,7 +45,8 @@ impl Actor {
         commands: mpsc::Receiver<Command>,
     ) -> Result<Self, PipelineError> {
         // The name is a person's text: it goes into the log, not into GStreamer.
-        let (pipeline, bus) = Pipeline::new(&format!("room-{}", ulid::Ulid::generate().to_string().to_ascii_lowercase()));
+        let (pipeline, bus) =
+            Pipeline::new(&format!("room-{}", ulid::Ulid::generate().to_string().to_ascii_lowercase()));
         pipeline.play()?;
         let (events, endpoint_events) = mpsc::channel(ENDPOINT_EVENTS);
         let (recordings, finished) = Recordings::new();

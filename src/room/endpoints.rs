@@ -1,9 +1,9 @@
 //! The part of the room's task that opens endpoints, joins them by branches and ends them.
 
+use super::Event;
 use super::actor::Actor;
 use super::participant::{Publisher, Subscription};
 use super::publication::Publication;
-use super::Event;
 use crate::id::{EndpointId, ParticipantId};
 use crate::webrtc::candidate::{self, Candidate, CandidatePolicy};
 use crate::webrtc::sdp::{self, Policy, Role};
@@ -31,7 +31,8 @@ impl Actor {
             return self.publish(id, offer);
         }
         if !self.participants.contains_key(sender) {
-            let message = format!("there is no participant {sender} in this room: subscribe to those that were announced");
+            let message =
+                format!("there is no participant {sender} in this room: subscribe to those that were announced");
             return self.refuse(id, "unknown_participant", &message, Some(sender));
         }
         let offer = match sdp::parse_offer(offer, Role::Subscriber, &policy(&self.context.config)) {
@@ -170,7 +171,13 @@ impl Actor {
     }
 
     /// Tells a participant that something of its own was not right.
-    pub(super) fn refuse(&mut self, id: &ParticipantId, code: &'static str, message: &str, sender: Option<&ParticipantId>) {
+    pub(super) fn refuse(
+        &mut self,
+        id: &ParticipantId,
+        code: &'static str,
+        message: &str,
+        sender: Option<&ParticipantId>,
+    ) {
         tracing::warn!(participant = %id, code, message, "refused");
         self.tell(id, Event::Error { code, message: message.to_owned(), sender: sender.cloned() });
     }

@@ -134,7 +134,11 @@ impl Subscription {
     }
 
     /// Feeds each slot from the publication of its kind and codec, as far as there is one. `bin` is the viewer's.
-    pub(super) fn feed(&mut self, bin: &gst::Bin, publications: &BTreeMap<Kind, Publication>) -> Result<(), GraftError> {
+    pub(super) fn feed(
+        &mut self,
+        bin: &gst::Bin,
+        publications: &BTreeMap<Kind, Publication>,
+    ) -> Result<(), GraftError> {
         for slot in self.endpoint.slots() {
             let Some(publication) = publications.get(&slot.kind()) else { continue };
             if self.branches.contains_key(&slot.kind()) || publication.codec() != slot.codec {

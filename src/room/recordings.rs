@@ -121,7 +121,8 @@ impl Actor {
             participants: self.participants.values().map(|participant| attendee(&participant.member())).collect(),
         };
         let folder = self.context.catalogue.folder();
-        let recording = match Recording::start(spec, folder, &self.context.descriptions, mix.video(), mix.audio()).await {
+        let recording = match Recording::start(spec, folder, &self.context.descriptions, mix.video(), mix.audio()).await
+        {
             Ok(recording) => recording,
             Err(error) => {
                 self.end_mix();
@@ -202,7 +203,9 @@ impl Actor {
     /// Gives the mix a track, if there are both.
     pub(super) fn feed_mix(&mut self, id: &ParticipantId, kind: Kind) {
         let Some(mix) = &self.recordings.mix else { return };
-        let Some(publication) = self.participants.get_mut(id).and_then(|p| p.publications.get_mut(&kind)) else { return };
+        let Some(publication) = self.participants.get_mut(id).and_then(|p| p.publications.get_mut(&kind)) else {
+            return;
+        };
         let codec = publication.codec();
         match publication.tap(self.pipeline.gst()) {
             Ok(outlet) => {
@@ -216,7 +219,8 @@ impl Actor {
 
     fn end_mix(&mut self) {
         self.recordings.mix = None;
-        for publication in self.participants.values_mut().flat_map(|participant| participant.publications.values_mut()) {
+        for publication in self.participants.values_mut().flat_map(|participant| participant.publications.values_mut())
+        {
             publication.close_tap();
         }
     }

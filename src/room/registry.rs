@@ -62,7 +62,12 @@ impl Registry {
     /// Every open room.
     #[must_use]
     pub fn all(&self) -> Vec<RoomHandle> {
-        self.rooms().open.values().map(|(handle, _)| handle.clone()).filter(|handle| !handle.commands.is_closed()).collect()
+        self.rooms()
+            .open
+            .values()
+            .map(|(handle, _)| handle.clone())
+            .filter(|handle| !handle.commands.is_closed())
+            .collect()
     }
 
     /// The room in which the recording runs.
@@ -112,7 +117,8 @@ impl Registry {
             return Err(JoinError::TooManyRooms(limit));
         }
         let (commands, receiver) = mpsc::channel(COMMANDS);
-        let actor = Actor::new(name.clone(), self.context.clone(), receiver).map_err(|error| JoinError::Media(error.to_string()))?;
+        let actor = Actor::new(name.clone(), self.context.clone(), receiver)
+            .map_err(|error| JoinError::Media(error.to_string()))?;
         let handle = RoomHandle { name: name.clone(), commands };
         let task = tokio::spawn(actor.run());
         rooms.open.insert(name.clone(), (handle.clone(), task));

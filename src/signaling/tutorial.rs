@@ -274,8 +274,10 @@ mod tests {
     #[test]
     fn field_names_are_the_tutorials() {
         let ice = crate::config::Config::default().ice;
-        let member = Member { id: ParticipantId::from_remote("p"), name: ParticipantName::parse("ann").expect("a name") };
-        let joined = Event::Joined { id: ParticipantId::from_remote("q"), others: vec![member.clone()], recording: None };
+        let member =
+            Member { id: ParticipantId::from_remote("p"), name: ParticipantName::parse("ann").expect("a name") };
+        let joined =
+            Event::Joined { id: ParticipantId::from_remote("q"), others: vec![member.clone()], recording: None };
         assert_eq!(
             serde_json::to_value(ServerMessage::from_event(joined, &ice)).expect("JSON"),
             json!({"event": "existingParticipants", "userid": "q", "existingUsers": [{"id": "p", "name": "ann"}], "iceServers": [], "recording": null})

@@ -40,7 +40,9 @@ pub enum EndpointError {
         detail: String,
     },
     /// The peer proved to be somebody else than the SDP says.
-    #[error("the DTLS certificate does not match the fingerprint in the offer: somebody sits between, or the offer was changed on its way")]
+    #[error(
+        "the DTLS certificate does not match the fingerprint in the offer: somebody sits between, or the offer was changed on its way"
+    )]
     Fingerprint,
     /// ICE or DTLS failed.
     #[error("the connection failed: check that the server's UDP ports can be reached, or configure a TURN server")]
@@ -214,8 +216,10 @@ impl Endpoint {
             let answered = async {
                 let raw = negotiation::answer(&webrtcbin, &offer.to_sdp(), prepare).await?;
                 link(&webrtcbin)?;
-                sdp::finish_answer(&raw, &offer, &stream)
-                    .map_err(|error| EndpointError::Negotiation { step: "finishing the answer", detail: error.to_string() })
+                sdp::finish_answer(&raw, &offer, &stream).map_err(|error| EndpointError::Negotiation {
+                    step: "finishing the answer",
+                    detail: error.to_string(),
+                })
             };
             let kind = answered.await.map_or_else(EndpointEventKind::Failed, EndpointEventKind::Answer);
             let _ = events.send(EndpointEvent { endpoint: id, kind }).await;
@@ -241,7 +245,9 @@ impl Endpoint {
                 gst_webrtc::WebRTCPeerConnectionState::Connected if is_genuine(webrtcbin, &offer) => {
                     EndpointEventKind::Connected
                 }
-                gst_webrtc::WebRTCPeerConnectionState::Connected => EndpointEventKind::Failed(EndpointError::Fingerprint),
+                gst_webrtc::WebRTCPeerConnectionState::Connected => {
+                    EndpointEventKind::Failed(EndpointError::Fingerprint)
+                }
                 gst_webrtc::WebRTCPeerConnectionState::Failed => EndpointEventKind::Failed(EndpointError::Connection),
                 _ => return,
             };
@@ -270,8 +276,7 @@ fn element_name(id: &EndpointId) -> String {
 
 /// Whether the peer's certificate has the fingerprint that its offer promised.
 fn is_genuine(webrtcbin: &gst::Bin, offer: &Offer) -> bool {
-    tuning::peer_certificate(webrtcbin)
-        .is_some_and(|pem| offer.fingerprint.matches_pem(&pem).unwrap_or(false))
+    tuning::peer_certificate(webrtcbin).is_some_and(|pem| offer.fingerprint.matches_pem(&pem).unwrap_or(false))
 }
 
 /// Sends an event from a thread of webrtcbin, which must not wait for the room.

@@ -43,10 +43,7 @@ pub(super) async fn answer(
         .map_err(|error| EndpointError::Negotiation { step: "writing the answer", detail: error.to_string() })
 }
 
-async fn step(
-    step: &'static str,
-    begin: impl FnOnce(&gst::Promise),
-) -> Result<Option<gst::Structure>, EndpointError> {
+async fn step(step: &'static str, begin: impl FnOnce(&gst::Promise)) -> Result<Option<gst::Structure>, EndpointError> {
     let (sender, receiver) = oneshot::channel();
     let promise = gst::Promise::with_change_func(move |reply| {
         let reply = reply.map(|structure| structure.map(ToOwned::to_owned)).map_err(|error| format!("{error:?}"));
