@@ -20,6 +20,9 @@ use super::source::{self, Generator, Look, RATE, SAMPLES, SIZE};
 const OPUS: &str =
     "application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2";
 const VP8: &str = "application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000";
+/// Named in the caps, since an offer made before the first packet would otherwise not declare them.
+const AUDIO_SSRC: u32 = 0x0a0d_1000;
+const VIDEO_SSRC: u32 = 0x0a0d_2000;
 
 /// What a connection wants to be told to the server.
 #[derive(Debug)]
@@ -46,13 +49,13 @@ impl Connection {
         let (width, height) = SIZE;
         let audio = connection.feed(&format!(
             "appsrc name=in is-live=true format=time caps=audio/x-raw,format=S16LE,rate={SAMPLES},channels=1,layout=interleaved \
-             ! opusenc frame-size=20 ! rtpopuspay pt=111 ! capsfilter caps=\"{OPUS}\""
+             ! opusenc frame-size=20 ! rtpopuspay pt=111 ssrc={AUDIO_SSRC} ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC}\""
         ));
         let video = with_video.then(|| {
             connection.feed(&format!(
                 "appsrc name=in is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={RATE}/1 \
                  ! vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
-                 ! rtpvp8pay pt=96 picture-id-mode=15-bit ! capsfilter caps=\"{VP8}\""
+                 ! rtpvp8pay pt=96 ssrc={VIDEO_SSRC} picture-id-mode=15-bit ! capsfilter caps=\"{VP8},ssrc=(uint){VIDEO_SSRC}\""
             ))
         });
         connection.offer(say);
