@@ -86,6 +86,8 @@ impl Connection {
         if let Some(rtpbin) = webrtcbin.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin")) {
             // Sender reports then tell when a picture was taken, not when it left.
             rtpbin.set_property("rtcp-sync-send-time", false);
+            // What waits while decoders are made is not lost: only the network and the server may lose packets here.
+            rtpbin.set_property("drop-on-latency", false);
         }
         let ice = webrtcbin.property::<gst::glib::Object>("ice-agent");
         if let Some(agent) = ice.find_property("agent").map(|_| ice.property::<gst::glib::Object>("agent")) {

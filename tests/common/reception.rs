@@ -16,10 +16,12 @@ const PITCHES: usize = 9;
 const FLASH: f64 = 200.0;
 
 /// The packets of one medium.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Flow {
     /// How many came.
     pub packets: u64,
+    /// The first few leaps: after how many packets, and over how many sequence numbers.
+    pub leaps: Vec<(u64, i64)>,
     first: Option<u64>,
     last: u64,
 }
@@ -39,6 +41,9 @@ impl Flow {
             return;
         }
         let step = i64::from(sequence.wrapping_sub(self.last as u16) as i16);
+        if step != 1 && self.leaps.len() < 8 {
+            self.leaps.push((self.packets - 1, step - 1));
+        }
         self.last = self.last.max(self.last.saturating_add_signed(step));
     }
 }
