@@ -226,10 +226,10 @@ impl Film {
     fn beeps(&self, tone: f64) -> Vec<f64> {
         const STEP: usize = 240;
         let loud: Vec<bool> =
-            self.sound.windows(960).step_by(STEP).map(|window| goertzel(window, tone) > 0.02).collect();
+            self.sound.windows(960).step_by(STEP).map(|window| goertzel(window, tone) > 0.08).collect();
         let onset = |index: &usize| loud[*index] && !loud[index.saturating_sub(8)..*index].contains(&true);
-        // A window of 20 ms is loud enough when a part of it sounds: its middle is the better estimate.
-        (1..loud.len()).filter(onset).map(|index| (index * STEP + 600) as f64 / 48_000.0).collect()
+        // A window is loud enough when a third of it sounds. Less would also be heard when another tone is cut off.
+        (1..loud.len()).filter(onset).map(|index| (index * STEP + 640) as f64 / 48_000.0).collect()
     }
 }
 
