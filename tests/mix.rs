@@ -30,12 +30,13 @@ struct Synthetic {
     id: ParticipantId,
     name: ParticipantName,
     video: Option<Outlet>,
+    codec: Codec,
     audio: Outlet,
     _pipeline: Pipeline,
 }
 
 impl Synthetic {
-    fn new(name: &str, picture: Option<((u32, u32), [u8; 3])>, tone: u32) -> Self {
+    fn new(name: &str, picture: Option<((u32, u32), [u8; 3])>, codec: Codec, tone: u32) -> Self {
         let (pipeline, _events) = Pipeline::new(name);
         let now = Pipeline::running_time().nseconds();
         let audio = Outlet::new("audio");
@@ -52,11 +53,17 @@ impl Synthetic {
         });
         let video = picture.map(|((width, height), [y, u, v])| {
             let outlet = Outlet::new("video");
+            let encoder = match codec {
+                Codec::H264 => {
+                    "x264enc speed-preset=ultrafast tune=zerolatency threads=1 ! rtph264pay config-interval=-1"
+                }
+                _ => "vp8enc deadline=1 cpu-used=16 keyframe-max-dist=300 threads=1 ! rtpvp8pay",
+            };
             let pattern = if y == NOISE { "ball background-color=0xff406080" } else { "black" };
             let text = format!(
                 "videotestsrc is-live=true timestamp-offset={now} pattern={pattern} ! \
                  video/x-raw,format=I420,width={width},height={height},framerate=30/1 ! identity name=edit ! \
-                 vp8enc deadline=1 cpu-used=16 keyframe-max-dist=300 threads=1 ! rtpvp8pay name=end"
+                 {encoder} name=end"
             );
             let luma = (width * height) as usize;
             place(&pipeline, &text, &outlet, move |pts, bytes| {
@@ -72,14 +79,14 @@ impl Synthetic {
         });
         pipeline.play().unwrap();
         let name = ParticipantName::parse(name).unwrap();
-        Self { id: ParticipantId::new(), name, video, audio, _pipeline: pipeline }
+        Self { id: ParticipantId::new(), name, video, codec, audio, _pipeline: pipeline }
     }
 
     fn join(&self, mix: &Mix) {
         mix.add_participant(&self.id, &self.name).unwrap();
         mix.attach(&self.id, Codec::Opus, &self.audio).unwrap();
         if let Some(video) = &self.video {
-            mix.attach(&self.id, Codec::Vp8, video).unwrap();
+            mix.attach(&self.id, self.codec, video).unwrap();
         }
     }
 }
@@ -219,10 +226,10 @@ impl Film {
     fn beeps(&self, tone: f64) -> Vec<f64> {
         const STEP: usize = 240;
         let loud: Vec<bool> =
-            self.sound.windows(960).step_by(STEP).map(|window| goertzel(window, tone) > 0.02).collect();
+            self.sound.windows(960).step_by(STEP).map(|window| goertzel(window, tone) > 0.08).collect();
         let onset = |index: &usize| loud[*index] && !loud[index.saturating_sub(8)..*index].contains(&true);
-        // A window of 20 ms is loud enough when a part of it sounds: its middle is the better estimate.
-        (1..loud.len()).filter(onset).map(|index| (index * STEP + 600) as f64 / 48_000.0).collect()
+        // A window is loud enough when a third of it sounds. Less would also be heard when another tone is cut off.
+        (1..loud.len()).filter(onset).map(|index| (index * STEP + 640) as f64 / 48_000.0).collect()
     }
 }
 
@@ -268,9 +275,9 @@ async fn a_recording_shows_and_sounds_like_the_room() {
     let folder = tempfile::tempdir().unwrap();
     let descriptions = Descriptions::built_in();
     let mix = Mix::start("test", MixSettings::default(), &descriptions).await.unwrap();
-    let wide = Synthetic::new("Wide Red", Some(((640, 360), RED)), 500);
-    let tall = Synthetic::new("Tall Blue", Some(((288, 512), BLUE)), 900);
-    let voice = Synthetic::new("Only Voice", None, 1400);
+    let wide = Synthetic::new("Wide Red", Some(((640, 360), RED)), Codec::Vp8, 500);
+    let tall = Synthetic::new("Tall Blue", Some(((288, 512), BLUE)), Codec::H264, 900);
+    let voice = Synthetic::new("Only Voice", None, Codec::Vp8, 1400);
     [&wide, &tall, &voice].iter().for_each(|someone| someone.join(&mix));
     videos(&mix, 2).await;
 
@@ -451,7 +458,8 @@ async fn the_cost_of_a_mix() {
     for count in [3, 9] {
         let mix = Mix::start("cost", MixSettings::default(), &Descriptions::built_in()).await.unwrap();
         let moving = Some(((640, 360), [NOISE, 0, 0]));
-        let all: Vec<_> = (0..count).map(|index| Synthetic::new(&format!("p{index}"), moving, 400)).collect();
+        let all: Vec<_> =
+            (0..count).map(|index| Synthetic::new(&format!("p{index}"), moving, Codec::Vp8, 400)).collect();
         all.iter().for_each(|someone| someone.join(&mix));
         videos(&mix, all.len()).await;
         let frames = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));

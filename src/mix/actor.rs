@@ -2,6 +2,7 @@
 //!
 //! Every change ends in [`Stage::settle`], which makes the pipeline fit the list of participants, whatever happened.
 
+use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
@@ -22,7 +23,7 @@ use crate::media::{Codec, Kind};
 
 /// How long a video may stand still before its tile shows instead.
 const FROZEN: gst::ClockTime = gst::ClockTime::from_seconds(2);
-/// How often the mix looks who is frozen; a first picture shows within this time, too.
+/// How often the mix looks who is frozen and what failed; a first picture shows within this time, too.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a failed input waits for its next try. A sender of garbage must not keep the mix busy.
 const RETRY: Duration = Duration::from_secs(2);
@@ -114,27 +115,26 @@ impl Stage {
         Ok((stage, events))
     }
 
-    /// Runs until the owner is gone or the mix fails as a whole.
-    pub(super) async fn run(
+    /// Runs until the owner is gone or the mix fails as a whole. No timers of the runtime: it may end before this thread.
+    pub(super) fn run(
         mut self,
-        mut commands: mpsc::UnboundedReceiver<Command>,
+        commands: &std_mpsc::Receiver<Command>,
         mut events: mpsc::Receiver<BusEvent>,
-        state: watch::Sender<MixState>,
+        state: &watch::Sender<MixState>,
     ) {
-        let mut look = tokio::time::interval(LOOK);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut next_look = Instant::now() + LOOK;
         loop {
-            tokio::select! {
-                command = commands.recv() => match command {
-                    Some(command) => self.obey(command),
-                    None => return,
-                },
-                Some(event) = events.recv() => if let Err(reason) = self.notice(event) {
+            match commands.recv_timeout(next_look.saturating_duration_since(Instant::now())) {
+                Ok(command) => self.obey(command),
+                Err(std_mpsc::RecvTimeoutError::Timeout) => next_look = Instant::now() + LOOK,
+                Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+            while let Ok(event) = events.try_recv() {
+                if let Err(reason) = self.notice(event) {
                     tracing::error!(mix = %self.pipeline.gst().name(), %reason, "the mix failed");
                     state.send_replace(MixState::Failed(reason));
                     return;
-                },
-                _ = look.tick() => {}
+                }
             }
             self.settle();
         }

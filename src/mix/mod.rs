@@ -12,7 +12,9 @@
 //! Invariant: the mix's sources of its own, the tiles and the silence, never stop, so nobody's coming, going, muting or
 //! failing can stop the mix. The mixers' pads are made at the start and lent to inputs.
 
-use tokio::sync::{mpsc, oneshot, watch};
+use std::sync::mpsc;
+
+use tokio::sync::{oneshot, watch};
 
 use crate::id::{ParticipantId, ParticipantName};
 use crate::media::description::{DescriptionError, Descriptions, Values};
@@ -96,7 +98,7 @@ pub struct Placed {
 /// A running mix. Dropping it ends it.
 #[derive(Debug)]
 pub struct Mix {
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
     placed: watch::Receiver<Vec<Placed>>,
     state: watch::Receiver<MixState>,
     video: Outlet,
@@ -111,7 +113,7 @@ impl Mix {
     pub async fn start(name: &str, settings: MixSettings, descriptions: &Descriptions) -> Result<Self, MixError> {
         let (video, audio) = (Outlet::new("video"), Outlet::new("audio"));
         // Unbounded, since a lost command would be a lost participant; each is one act of a person.
-        let (commands, inbox) = mpsc::unbounded_channel();
+        let (commands, inbox) = mpsc::channel();
         let (placed_sender, placed) = watch::channel(Vec::new());
         let (state_sender, state) = watch::channel(MixState::Running);
         let (ready, started) = oneshot::channel();
@@ -120,11 +122,14 @@ impl Mix {
         let outlets = [video.clone(), audio.clone()];
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new().name("mix".into()).spawn(move || {
-            let _context = runtime.enter();
-            match Stage::build(&name, settings, descriptions, &outlets, placed_sender) {
+            // For the task that drains the pipeline's bus.
+            let context = runtime.enter();
+            let built = Stage::build(&name, settings, descriptions, &outlets, placed_sender);
+            drop(context);
+            match built {
                 Ok((stage, events)) => {
                     let _ = ready.send(Ok(()));
-                    runtime.block_on(stage.run(inbox, events, state_sender));
+                    stage.run(&inbox, events, &state_sender);
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }

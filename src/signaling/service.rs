@@ -1,11 +1,13 @@
 //! The Socket.IO service: its limits, and one session per connection.
 
+use std::convert::Infallible;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
 use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo, layer::SocketIoLayer};
 use tokio::sync::{mpsc, oneshot};
 
@@ -50,14 +52,35 @@ pub fn layer(signaling: Signaling) -> (SocketIoLayer, SocketIo) {
         .max_buffer_size(1024)
         .connect_timeout(Duration::from_secs(10))
         .build_layer();
-    io.ns("/", move |socket: SocketRef| {
-        let signaling = signaling.clone();
-        async move { connected(&socket, signaling) }
-    });
+    let connected = move |socket: SocketRef| {
+        // The session begins when it may answer; what its client said before waits in the queue.
+        if let Some(Inbox { messages, gone }) = take_inbox(&socket) {
+            let signaling = signaling.clone();
+            tokio::spawn(Session::new(socket, signaling.registry, signaling.ice).run(messages, gone));
+        }
+        ready(())
+    };
+    io.ns("/", connected.with(listen));
     (layer, io)
 }
 
-fn connected(socket: &SocketRef, signaling: Signaling) {
+/// What a client says, until its session takes it.
+#[derive(Debug)]
+struct Inbox {
+    messages: mpsc::Receiver<Value>,
+    gone: oneshot::Receiver<()>,
+}
+
+/// Extensions hold what can be cloned, so the one inbox is taken out of a shared place.
+type Held = Arc<Mutex<Option<Inbox>>>;
+
+fn take_inbox(socket: &SocketRef) -> Option<Inbox> {
+    socket.extensions.remove::<Held>()?.lock().ok()?.take()
+}
+
+/// Begins to listen to a client. A middleware, because handlers of connections run after the client has been told that
+/// it is connected: what it says at once would find nobody listening and be lost.
+async fn listen(socket: SocketRef) -> Result<(), Infallible> {
     let (queue, messages) = mpsc::channel(MAX_WAITING);
     let (went, gone) = oneshot::channel();
     tracing::debug!(session = %socket.id, "connected");
@@ -86,5 +109,6 @@ fn connected(socket: &SocketRef, signaling: Signaling) {
         }
         ready(())
     });
-    tokio::spawn(Session::new(socket.clone(), signaling.registry, signaling.ice).run(messages, gone));
+    socket.extensions.insert::<Held>(Arc::new(Mutex::new(Some(Inbox { messages, gone }))));
+    Ok(())
 }

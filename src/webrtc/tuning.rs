@@ -37,7 +37,6 @@ pub(super) fn tune(webrtcbin: &gst::Bin, max_streams: u32, heard: &Heard) {
         rtpbin.set_property("max-streams", max_streams);
         // Sender reports then map to the time a picture was taken, not to when it happened to leave.
         rtpbin.set_property("rtcp-sync-send-time", false);
-        rtpbin.set_property("drop-on-latency", true);
         rtpbin.connect("new-jitterbuffer", false, |values| {
             if let Some(jitterbuffer) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
                 // Else the very first packet waits for the full latency.
