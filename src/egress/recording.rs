@@ -148,6 +148,7 @@ impl Take {
         for (link, outlet) in links.iter_mut().zip(outlets) {
             link.attach(outlet);
         }
+        // The mix runs late: the keyframe that a link asks for shows a moment before the beginning, and is of no use.
         outlets[0].request_keyframe_at(from);
         Ok((Self { manifest, folder, links, gate, _pipeline: pipeline }, events))
     }

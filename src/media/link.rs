@@ -67,6 +67,19 @@ impl Outlet {
     }
 }
 
+/// Lets the target be as late as it likes. A source answers that it can be no later than it was with its first buffer:
+/// less than the latency that the producer told it, and then a mixer finds no latency at all and waits for every pad.
+fn allow_latency(source: &gst_app::AppSrc) {
+    let Some(pad) = source.static_pad("src") else { return };
+    pad.add_probe(gst::PadProbeType::QUERY_UPSTREAM | gst::PadProbeType::PULL, |_, info| {
+        if let Some(gst::QueryViewMut::Latency(query)) = info.query_mut().map(gst::QueryRef::view_mut) {
+            let (live, least, _) = query.result();
+            query.set(live, least, gst::ClockTime::NONE);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
 /// Where media enters a pipeline. Dropping it detaches it from its outlet; the element stays where it was placed.
 #[derive(Debug)]
 pub struct Link {
@@ -80,6 +93,7 @@ impl Link {
     pub fn new(name: &str, caps: Option<&gst::Caps>) -> Self {
         let source = gst_app::AppSrc::builder().name(name).do_timestamp(false).build();
         source.set_caps(caps);
+        allow_latency(&source);
         let settings = ConsumerSettings { max_time: BOUND, ..ConsumerSettings::default() };
         Self { link: ConsumptionLink::disconnected_with(source, settings) }
     }
