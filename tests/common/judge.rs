@@ -100,7 +100,7 @@ impl Recording {
     /// How much of the time between `begin` and `end` a tile shows the look of a participant, flashes counted in.
     pub fn presence(&self, tile: usize, look: Look, begin: f64, end: f64) -> f64 {
         let seen = self.between(tile, begin, end);
-        let shown = seen.iter().filter(|colour| is_white(**colour) || is_like(**colour, look)).count();
+        let shown = seen.iter().filter(|colour| is_like_in_flash(**colour, look)).count();
         shown as f64 / seen.len().max(1) as f64
     }
 
@@ -214,8 +214,21 @@ pub fn goertzel(samples: &[f32], pitch: f64, rate: f64) -> f64 {
     2.0 * power.max(0.0).sqrt() / samples.len() as f64
 }
 
+/// More than half on the way to white: no look has more than 90 of each of red, green and blue.
 fn is_white(colour: [f64; 3]) -> bool {
-    colour.iter().all(|part| *part > 215.0)
+    colour.iter().all(|part| *part > 145.0)
+}
+
+/// Whether a colour is the one of a look, or on its way from there to white: an encoder may take a picture or two.
+fn is_like_in_flash(colour: [f64; 3], look: Look) -> bool {
+    let base = look.colour.map(f64::from);
+    let (mut along, mut length) = (0.0, 0.0);
+    for part in 0..3 {
+        along += (colour[part] - base[part]) * (255.0 - base[part]);
+        length += (255.0 - base[part]).powi(2);
+    }
+    let way = (along / length).clamp(0.0, 1.0);
+    (0..3).all(|part| (base[part] + way * (255.0 - base[part]) - colour[part]).abs() < 30.0)
 }
 
 /// Whether a colour is the one of a look, with what two encodes and a change of colour matrix do to it.

@@ -146,7 +146,12 @@ impl Server {
         assert_eq!(reply.status().as_u16(), 200, "GET {path}");
         let bytes = reply.bytes().await.expect("the whole file");
         let file = tempfile::Builder::new().suffix(".mp4").tempfile().expect("a file");
-        std::fs::write(file.path(), bytes).expect("room for it");
+        std::fs::write(file.path(), &bytes).expect("room for it");
+        // For whoever wants to look at what the judge condemned.
+        if let Ok(folder) = std::env::var("LAB_KEEP") {
+            let name = path.replace('/', "_") + ".mp4";
+            std::fs::write(PathBuf::from(folder).join(name), &bytes).expect("LAB_KEEP is a folder");
+        }
         file
     }
 
