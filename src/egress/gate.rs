@@ -26,7 +26,7 @@ pub(super) struct Gate {
 
 #[derive(Debug)]
 struct Shared {
-    from: gst::ClockTime,
+    from: AtomicU64,
     origin: AtomicU64,
     picture_end: AtomicU64,
     end: AtomicU64,
@@ -34,16 +34,15 @@ struct Shared {
 }
 
 impl Gate {
-    /// Puts a gate behind the inlets `video` and `audio` of an output's description.
-    /// They begin at `from` or later: a mix runs late, and what it shows at first happened before.
-    pub(super) fn install(bin: &gst::Bin, from: gst::ClockTime) -> Result<Self, OutputError> {
+    /// Puts a gate, closed, behind the inlets `video` and `audio` of an output's description.
+    pub(super) fn install(bin: &gst::Bin) -> Result<Self, OutputError> {
         let behind = |name: &str| {
             let pad = bin.by_name(name).and_then(|inlet| inlet.static_pad("src"));
             pad.ok_or(OutputError::Graph { step: "looking for the inlets" })
         };
         let (video, audio) = (behind("video")?, behind("audio")?);
         let shared = Arc::new(Shared {
-            from,
+            from: AtomicU64::new(UNKNOWN),
             origin: AtomicU64::new(UNKNOWN),
             picture_end: AtomicU64::new(0),
             end: AtomicU64::new(0),
@@ -58,6 +57,11 @@ impl Gate {
         gate.retime(&video, true);
         gate.retime(&audio, false);
         Ok(gate)
+    }
+
+    /// Lets the streams begin at `from` or later: a mix runs late, and what it shows at first happened before.
+    pub(super) fn begin_at(&self, from: gst::ClockTime) {
+        self.shared.from.store(from.nseconds(), Ordering::Release);
     }
 
     /// How much has passed.
@@ -118,7 +122,10 @@ impl Gate {
         let end = (pts + buffer.duration().unwrap_or_default()).nseconds();
         let mut origin = self.shared.origin.load(Ordering::Acquire);
         if origin == UNKNOWN {
-            if !is_video || pts < self.shared.from || buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+            if !is_video
+                || pts.nseconds() < self.shared.from.load(Ordering::Acquire)
+                || buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)
+            {
                 return gst::PadProbeReturn::Drop;
             }
             origin = dts.unwrap_or(pts).min(pts).nseconds();

@@ -8,7 +8,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use gstreamer as gst;
 use gstreamer::prelude::*;
 use tokio::sync::{mpsc, watch};
 
@@ -70,8 +69,7 @@ impl Recording {
         let (folder, descriptions) = (folder.to_owned(), descriptions.clone());
         let outlets = [video.clone(), audio.clone()];
         // Files and state changes block.
-        let from = Pipeline::running_time();
-        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, from, folder, &descriptions, &outlets));
+        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, folder, &descriptions, &outlets));
         let (take, events) = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
         let (commands, inbox) = mpsc::unbounded_channel();
         let (sender, manifest) = watch::channel(take.manifest.clone());
@@ -120,7 +118,6 @@ struct Take {
 impl Take {
     fn begin(
         spec: Spec,
-        from: gst::ClockTime,
         folder: PathBuf,
         descriptions: &Descriptions,
         outlets: &[Outlet; 2],
@@ -128,7 +125,7 @@ impl Take {
         let path = media_path(&folder, &spec.id);
         // Claimed before the sink opens it again: a recording never overwrites anything.
         std::fs::File::create_new(&path).map_err(OutputError::file(&path))?;
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             id: spec.id,
             room: spec.room.to_string(),
             state: State::Recording,
@@ -139,12 +136,16 @@ impl Take {
             error: None,
             participants: spec.participants,
         };
-        let built = manifest.write(&folder).and_then(|()| build(&manifest.id, from, &path, descriptions));
+        let built = manifest.write(&folder).and_then(|()| build(&manifest.id, &path, descriptions));
         let (pipeline, events, mut links, gate) = built.inspect_err(|_| {
             // Nothing was recorded: leave nothing behind.
             let _ = std::fs::remove_file(&path);
             let _ = std::fs::remove_file(manifest_path(&folder, &manifest.id));
         })?;
+        // Now, and not before the pipeline played: the mix must not be past the picture that is to be the first.
+        let from = Pipeline::running_time();
+        manifest.started_at = unix_ms(SystemTime::now());
+        gate.begin_at(from);
         for (link, outlet) in links.iter_mut().zip(outlets) {
             link.attach(outlet);
         }
@@ -227,18 +228,13 @@ impl Take {
 
 type Built = (Pipeline, mpsc::Receiver<BusEvent>, [Link; 2], Gate);
 
-fn build(
-    id: &RecordingId,
-    from: gst::ClockTime,
-    path: &Path,
-    descriptions: &Descriptions,
-) -> Result<Built, OutputError> {
+fn build(id: &RecordingId, path: &Path, descriptions: &Descriptions) -> Result<Built, OutputError> {
     let fail = |step| move |_| OutputError::Graph { step };
     let bin = descriptions.build("output/recording-mp4.launch", &Values::default())?;
     let sink = bin.by_name("sink").ok_or(OutputError::Graph { step: "looking for the sink" })?;
     sink.set_property("location", path);
     mp4::repair(&sink);
-    let gate = Gate::install(&bin, from)?;
+    let gate = Gate::install(&bin)?;
     let (pipeline, events) = Pipeline::new(&format!("recording-{id}"));
     pipeline.gst().add(&bin).map_err(fail("filling the pipeline"))?;
     let links = ["video", "audio"].map(|inlet| (inlet, Link::new(&format!("link-{inlet}"), None)));
