@@ -57,13 +57,15 @@ if (has('cargo', ['nextest', '--version'])) {
   await suite('nextest', 'cargo', ['nextest', 'run', '--no-fail-fast']);
   await suite('cargo', 'cargo', ['test', '--doc', '--no-fail-fast']);
 } else {
-  await suite('cargo', 'cargo', ['test', '--no-fail-fast']);
+  // Without nextest's groups, everything one at a time: two calls at once would judge the machine.
+  await suite('cargo', 'cargo', ['test', '--no-fail-fast', '--', '--test-threads=1']);
 }
 if (existsSync('tests/browser')) {
-  // One at a time: each brings up browsers.
+  // One at a time, since each brings up browsers, and in a network of their own.
   const files = readdirSync('tests/browser').filter((name) => name.endsWith('.test.mjs') || name.endsWith('.test.js')).sort();
   if (files.length > 0) {
-    await suite('node', 'node', ['--test', '--test-reporter=tap', '--test-concurrency=1', ...files.map((name) => `tests/browser/${name}`)]);
+    const node = ['node', '--test', '--test-reporter=tap', '--test-concurrency=1', ...files.map((name) => `tests/browser/${name}`)];
+    await suite('node', 'sh', ['tests/common/lab.sh', ...node]);
   }
 }
 

@@ -286,6 +286,13 @@ mod tests {
             serde_json::to_value(ServerMessage::from_event(Event::ParticipantJoined(member), &ice)).expect("JSON"),
             json!({"event": "newParticipantArrived", "userid": "p", "username": "ann"})
         );
+        let turn = crate::config::Turn { url: "turn:t:3478".into(), username: "u".into(), credential: "c".into() };
+        let ice = crate::config::Ice { stun: vec!["stun:s:3478".into()], turn: vec![turn], ..ice };
+        let joined = Event::Joined { id: ParticipantId::from_remote("q"), others: Vec::new(), recording: None };
+        assert_eq!(
+            serde_json::to_value(ServerMessage::from_event(joined, &ice)).expect("JSON")["iceServers"],
+            json!([{"urls": "stun:s:3478"}, {"urls": "turn:t:3478", "username": "u", "credential": "c"}])
+        );
         let candidate = crate::webrtc::LocalCandidate { candidate: "candidate:1".into(), mid: "0".into(), line: 0 };
         let event = Event::Candidate { sender: ParticipantId::from_remote("p"), candidate };
         assert_eq!(
