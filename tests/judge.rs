@@ -78,6 +78,7 @@ fn late_and_early_sound_is_measured_for_each_participant() {
     for (tile, late) in [(0, 0.2), (1, -0.12)] {
         let offset = film.offset(tile, Look::of(tile).pitch).expect("beeps and flashes");
         assert!((offset.median - late).abs() < 0.012, "{late}: {offset:?}");
+        assert!((offset.most - late.abs()).abs() < 0.012, "{late}: {offset:?}");
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Recording {
 pub struct Offset {
     /// The middle one.
     pub median: f64,
+    /// Four of five are at most this far from zero.
+    pub most: f64,
     /// The one farthest from zero.
     pub worst: f64,
     /// How many flashes had a beep.
@@ -147,7 +149,10 @@ impl Recording {
         let mut offsets: Vec<f64> = self.flashes(tile).iter().filter_map(nearest).collect();
         offsets.sort_by(f64::total_cmp);
         let worst = offsets.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
-        Some(Offset { median: offsets[offsets.len() / 2], worst, pairs: offsets.len() })
+        let mut sizes: Vec<f64> = offsets.iter().map(|offset| offset.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        let most = sizes[(sizes.len() * 4).div_ceil(5) - 1];
+        Some(Offset { median: offsets[offsets.len() / 2], most, worst, pairs: offsets.len() })
     }
 
     /// The longest time between two pictures.
