@@ -41,6 +41,8 @@ pub(super) fn tune(webrtcbin: &gst::Bin, max_streams: u32, heard: &Heard) {
             if let Some(jitterbuffer) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
                 // Else the very first packet waits for the full latency.
                 jitterbuffer.set_property("faststart-min-packets", 1u32);
+                // Else packets that are merely not there yet are asked for again and again.
+                jitterbuffer.set_property("rtx-next-seqnum", false);
             }
             None
         });

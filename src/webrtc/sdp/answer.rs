@@ -5,11 +5,14 @@
 
 use sdp_types::{Attribute, Media, Session};
 
-use crate::media::Codec;
+use crate::media::Kind;
 
 use super::error::{SdpError, quote};
 use super::model::{Offer, Refused, Section};
 use super::{Role, is_token};
+
+/// What any network of today carries; congestion control takes it from there, either way.
+const START_KBPS: u32 = 1000;
 
 /// Completes the answer: every section that sends belongs to the media stream `stream` (old clients show only the first
 /// stream, so there is one), refused m-lines return to their places, and the bundle names what is in it.
@@ -79,23 +82,29 @@ fn complete(media: &mut Media, section: &Section, role: Role, stream: &str) {
     if sends {
         media.attributes.push(Attribute::with_value("msid", format!("{stream} {track}")));
     }
-    if section.codec.codec == Codec::H264 {
-        restore_parameters(media, section);
+    if section.kind == Kind::Video {
+        set_parameters(media, section, role);
     }
     if media.port != 0 && !media.has_attribute("ice-options") {
         media.attributes.push(Attribute::with_value("ice-options", "trickle"));
     }
 }
 
-/// webrtcbin 1.22 leaves out H264's profile, which then means baseline of the lowest level.
-fn restore_parameters(media: &mut Media, section: &Section) {
+/// webrtcbin 1.22 leaves out H264's profile, which then means baseline of the lowest level. And a publisher is told where
+/// to begin, in kbit/s: Chromium begins at 300, takes a small picture for it, and then probes no further than that needs.
+fn set_parameters(media: &mut Media, section: &Section, role: Role) {
     let prefix = format!("{} ", section.codec.payload);
     let ours = |attribute: &Attribute| {
         attribute.attribute == "fmtp" && attribute.value.as_deref().is_some_and(|value| value.starts_with(&prefix))
     };
     media.attributes.retain(|attribute| !ours(attribute));
-    let parameters: Vec<_> = section.codec.fmtp.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    media.attributes.push(Attribute::with_value("fmtp", prefix + &parameters.join(";")));
+    let mut parameters: Vec<_> = section.codec.fmtp.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if role == Role::Publisher {
+        parameters.push(format!("x-google-start-bitrate={START_KBPS}"));
+    }
+    if !parameters.is_empty() {
+        media.attributes.push(Attribute::with_value("fmtp", prefix + &parameters.join(";")));
+    }
 }
 
 fn refusal(refused: &Refused) -> Media {
