@@ -66,29 +66,37 @@ async function fill(page, selector, text) {
 
 /** Runs in the page, again and again: true once all pictures move, their time goes on, and their sound was heard. */
 async function observe({ selector, count }) {
-  /** The loudest decoded sound of a stream, where a browser without loudspeakers lets no AudioContext run. */
-  const decoded = async (stream) => {
-    const person = [...window.plenum.participants.values()].find((person) => person.stream === stream);
-    const report = [...((await person?.connection?.pc.getStats()) ?? new Map()).values()];
-    return Math.max(0, ...report.map(({ type, kind, audioLevel }) => (type === 'inbound-rtp' && kind === 'audio' && audioLevel) || 0));
-  };
-  const observed = (window.observed ??= { of: new Map(), context: new AudioContext(), report: [] });
-  observed.context.resume();
-  const videos = [...document.querySelectorAll(selector)].filter((video) => video.srcObject?.getAudioTracks().length);
-  observed.report = await Promise.all(videos.map(async (video) => {
-    let seen = observed.of.get(video);
-    if (seen?.stream !== video.srcObject) {
-      const analyser = observed.context.createAnalyser();
-      analyser.fftSize = 32768;
-      const source = observed.context.createMediaStreamSource(video.srcObject);
-      source.connect(analyser);
-      seen = { stream: video.srcObject, source, analyser, began: video.currentTime, pictures: new Set(), loudest: 0 };
-      observed.of.set(video, seen);
+  const observed = (window.observed ??= { of: new Map(), context: null, report: [] });
+
+  // What the decoder gave; where a page does not show its connections, what can be heard of the stream. Firefox keeps
+  // contexts of sound suspended on machines without a sound card.
+  async function loudness(stream, seen) {
+    const people = [...(window.plenum?.participants.values() ?? [])];
+    const sender = people.find((person) => person.stream === stream);
+    if (sender) {
+      const report = await sender.connection.pc.getStats();
+      const audio = [...report.values()].find(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio');
+      return audio?.totalAudioEnergy ?? 0;
+    }
+    const context = (observed.context ??= new AudioContext());
+    if (!seen.analyser) {
+      seen.analyser = Object.assign(context.createAnalyser(), { fftSize: 32768 });
+      seen.source = context.createMediaStreamSource(stream);
+      seen.source.connect(seen.analyser);
     }
     const samples = new Float32Array(seen.analyser.fftSize);
     seen.analyser.getFloatTimeDomainData(samples);
-    for (const sample of samples) seen.loudest = Math.max(seen.loudest, Math.abs(sample));
-    if (observed.context.state !== 'running') seen.loudest = Math.max(seen.loudest, await decoded(video.srcObject));
+    return samples.reduce((loudest, sample) => Math.max(loudest, Math.abs(sample)), 0);
+  }
+
+  const videos = [...document.querySelectorAll(selector)].filter((video) => video.srcObject?.getAudioTracks().length);
+  const report = videos.map(async (video) => {
+    let seen = observed.of.get(video);
+    if (seen?.stream !== video.srcObject) {
+      seen = { stream: video.srcObject, began: video.currentTime, pictures: new Set(), loudest: 0 };
+      observed.of.set(video, seen);
+    }
+    seen.loudest = Math.max(seen.loudest, await loudness(seen.stream, seen));
     if (video.videoWidth > 0) {
       const canvas = Object.assign(document.createElement('canvas'), { width: 24, height: 18 });
       const drawing = canvas.getContext('2d', { willReadFrequently: true });
@@ -96,7 +104,8 @@ async function observe({ selector, count }) {
       seen.pictures.add(drawing.getImageData(0, 0, 24, 18).data.join());
     }
     return { seconds: video.currentTime - seen.began, pictures: seen.pictures.size, loudest: seen.loudest };
-  }));
+  });
+  observed.report = await Promise.all(report);
   const well = observed.report.filter(({ seconds, pictures, loudest }) => seconds > 1 && pictures > 3 && loudest > 0.01);
   return document.querySelectorAll(selector).length === count && well.length === count;
 }

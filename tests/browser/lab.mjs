@@ -70,8 +70,6 @@ export function startChromium(url) {
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
-      // A page that a test puts in the server's place counts as coming from elsewhere.
-      '--disable-features=LocalNetworkAccessChecks',
       '--autoplay-policy=no-user-gesture-required',
       // Cameras are for https and localhost; the lab's address is neither.
       `--unsafely-treat-insecure-origin-as-secure=${url}`,

@@ -4,6 +4,7 @@
 //! Works the same under `cargo test` and `cargo nextest`, since the test in the lab is always a process of its own.
 
 use std::future::Future;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -38,9 +39,7 @@ where
     T: Future<Output = ()>,
 {
     let Ok(address) = std::env::var(INSIDE) else {
-        let status = again::<F>(&[]).status().expect("sh runs");
-        assert!(status.success(), "the test failed in its lab ({status}); its own words are above");
-        return;
+        return run_again::<F>();
     };
     let address = address.parse().expect("the lab's address");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -59,14 +58,24 @@ pub fn second_process(role: &str, environment: &[(&str, &str)]) -> Child {
     command.spawn().expect("the test runs again")
 }
 
-fn again<F>(environment: &[(&str, &str)]) -> Command {
-    let name = test_name::<F>();
+/// Runs the test `F` in a lab and repeats its words as this test's own, so that they are shown when it fails.
+fn run_again<F>() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/lab.sh");
     let mut command = Command::new("sh");
-    command.arg(script).arg(std::env::current_exe().expect("the test's own path"));
-    command.args([name, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]);
-    command.envs(environment.iter().copied());
     command
+        .args(["-c", r#"exec sh "$@" 2>&1"#, "sh", script])
+        .arg(std::env::current_exe().expect("the test's own path"));
+    command.args([test_name::<F>(), "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("sh runs");
+    let words = BufReader::new(child.stdout.take().expect("piped"));
+    for line in words.lines().map_while(Result::ok) {
+        // One result for one test: those who count results would count this one twice.
+        if !line.starts_with("test result:") {
+            println!("{line}");
+        }
+    }
+    let status = child.wait().expect("a child of ours");
+    assert!(status.success(), "the test failed in its lab ({status}); its own words are above");
 }
 
 /// `binary::module::test::{{closure}}` without its ends. Not the thread's name: with one test thread that is `main`.

@@ -6,6 +6,7 @@
     unreachable_pub,
     missing_debug_implementations,
     clippy::unwrap_used,
+    clippy::print_stdout,
     reason = "every test binary compiles all of this and uses a part of it; a failed wait should end the test"
 )]
 
