@@ -10,7 +10,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, StatusCode};
+use http::header::CONTENT_DISPOSITION;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -119,6 +120,9 @@ async fn file(id: String, method: Method, headers: HeaderMap, api: Api) -> Respo
             let mut reply = warp::reply::stream(SyncStream::new(body.into_data_stream())).into_response();
             *reply.status_mut() = parts.status;
             *reply.headers_mut() = parts.headers;
+            if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"{id}.mp4\"")) {
+                reply.headers_mut().insert(CONTENT_DISPOSITION, name);
+            }
             reply
         }
         Err(never) => match never {},

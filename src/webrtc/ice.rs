@@ -71,4 +71,28 @@ mod tests {
         };
         assert_eq!(turn_url(&turn), "turns://1700000000%3Aann:p%40ss%2Fword@turn.example.org:5349?transport=tcp");
     }
+
+    #[test]
+    fn the_operators_wishes_reach_webrtcbin() {
+        gst::init().unwrap();
+        let webrtcbin = gst::ElementFactory::make("webrtcbin").build().unwrap();
+        let turn = Turn { url: "turn:t.example.org:3478".into(), username: "u".into(), credential: "c".into() };
+        let ice = Ice {
+            addresses: vec!["127.0.0.1".parse().unwrap()],
+            port_min: 40_000,
+            port_max: 40_009,
+            tcp: false,
+            stun: vec!["stun:s.example.org:3478".into()],
+            turn: vec![turn.clone()],
+        };
+        apply(&webrtcbin, &ice);
+        assert_eq!(webrtcbin.property::<String>("stun-server"), "stun://s.example.org:3478");
+        assert!(
+            webrtcbin.emit_by_name::<bool>("add-turn-server", &[&turn_url(&turn)]),
+            "webrtcbin takes such a server"
+        );
+        let agent = webrtcbin.property::<gst_webrtc::WebRTCICE>("ice-agent");
+        assert_eq!((agent.min_rtp_port(), agent.max_rtp_port()), (40_000, 40_009));
+        assert!(!agent.property::<glib::Object>("agent").property::<bool>("upnp"));
+    }
 }
