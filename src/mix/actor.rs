@@ -239,7 +239,7 @@ impl Stage {
         self.inputs_made += 1;
         // Numbered, since the former input of the same track may still be on its way out.
         let name = format!("{INPUT}{}-{}-{}", self.inputs_made, codec.kind(), self.participants[index].id);
-        Input::start(self.pipeline.gst(), &name, &decode, outlet, pad)
+        Input::start(self.pipeline.gst(), &name, codec.kind(), &decode, outlet, pad)
     }
 
     fn free_pad(&self, kind: Kind) -> Option<gst::Pad> {

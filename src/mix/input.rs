@@ -10,11 +10,18 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::MixError;
+use crate::media::Kind;
 use crate::media::link::{Link, Outlet};
 use crate::media::pipeline::Pipeline;
 
 /// When nothing has come yet.
 const NEVER: u64 = u64::MAX;
+
+/// The mixer would throw away a picture that is this late. On a machine that decodes too slowly all are, and there would
+/// be none: a late picture is better than a hole.
+const TOO_LATE: gst::ClockTime = gst::ClockTime::from_mseconds(280);
+/// How late a picture may be that the mixer still takes.
+const JUST_IN_TIME: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 
 /// A running input; dropping it takes it out of the mix.
 #[derive(Debug)]
@@ -32,6 +39,7 @@ impl Input {
     pub(super) fn start(
         pipeline: &gst::Pipeline,
         name: &str,
+        kind: Kind,
         decode: &gst::Bin,
         outlet: &Outlet,
         pad: &gst::Pad,
@@ -46,7 +54,7 @@ impl Input {
         bin.add_pad(&out).map_err(fail("exposing an input"))?;
 
         let seen = Arc::new(AtomicU64::new(NEVER));
-        watch(&out, Arc::clone(&seen));
+        watch(&out, kind, Arc::clone(&seen));
         pipeline.add(&bin).map_err(fail("adding an input"))?;
         let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), seen };
         if out.link(pad).is_err() || bin.sync_state_with_parent().is_err() {
@@ -99,14 +107,22 @@ impl Drop for Input {
     }
 }
 
-fn watch(pad: &gst::Pad, seen: Arc<AtomicU64>) {
-    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| match &info.data {
-        Some(gst::PadProbeData::Buffer(_)) => {
-            seen.store(Pipeline::running_time().nseconds(), Ordering::Relaxed);
-            gst::PadProbeReturn::Ok
+fn watch(pad: &gst::Pad, kind: Kind, seen: Arc<AtomicU64>) {
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        match &mut info.data {
+            Some(gst::PadProbeData::Buffer(buffer)) => {
+                let now = Pipeline::running_time();
+                seen.store(now.nseconds(), Ordering::Relaxed);
+                if kind == Kind::Video && buffer.pts().is_some_and(|pts| pts + TOO_LATE < now) {
+                    buffer.make_mut().set_pts(now.saturating_sub(JUST_IN_TIME));
+                }
+                gst::PadProbeReturn::Ok
+            }
+            // The pad has further inputs to come.
+            Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
+                gst::PadProbeReturn::Handled
+            }
+            _ => gst::PadProbeReturn::Ok,
         }
-        // The pad has further inputs to come.
-        Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => gst::PadProbeReturn::Handled,
-        _ => gst::PadProbeReturn::Ok,
     });
 }
