@@ -13,10 +13,13 @@ use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
+use gstreamer_video as gst_video;
 
 use super::OutputError;
 
 const UNKNOWN: u64 = u64::MAX;
+/// The time from one request for the first keyframe to the next: an encoder needs a frame or two to follow it.
+const ASK_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 
 /// The common origin of an output's streams.
 #[derive(Debug, Clone)]
@@ -28,6 +31,7 @@ pub(super) struct Gate {
 struct Shared {
     from: AtomicU64,
     origin: AtomicU64,
+    asked: AtomicU64,
     picture_end: AtomicU64,
     end: AtomicU64,
     held: Mutex<Option<(gst::Pad, gst::PadProbeId)>>,
@@ -44,6 +48,7 @@ impl Gate {
         let shared = Arc::new(Shared {
             from: AtomicU64::new(UNKNOWN),
             origin: AtomicU64::new(UNKNOWN),
+            asked: AtomicU64::new(0),
             picture_end: AtomicU64::new(0),
             end: AtomicU64::new(0),
             held: Mutex::new(None),
@@ -92,7 +97,7 @@ impl Gate {
         let gate = self.clone();
         // Probes are shared between threads by type only: this pad has one streaming thread.
         let segment = Mutex::new(gst::FormattedSegment::<gst::ClockTime>::new());
-        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
             let mut segment = segment.lock().unwrap_or_else(PoisonError::into_inner);
             match &mut info.data {
                 Some(gst::PadProbeData::Event(event)) => {
@@ -104,14 +109,24 @@ impl Gate {
                     }
                     gst::PadProbeReturn::Ok
                 }
-                Some(gst::PadProbeData::Buffer(buffer)) => gate.pass(buffer, &segment, is_video),
+                Some(gst::PadProbeData::Buffer(buffer)) => gate.pass(pad, buffer, &segment, is_video),
                 _ => gst::PadProbeReturn::Ok,
             }
         });
     }
 
+    /// The keyframe for the first picture did not come: the next one of its own accord may be a second away.
+    fn ask_again(&self, pad: &gst::Pad, now: gst::ClockTime) {
+        let asked = gst::ClockTime::from_nseconds(self.shared.asked.load(Ordering::Relaxed));
+        if now >= asked + ASK_INTERVAL {
+            self.shared.asked.store(now.nseconds(), Ordering::Relaxed);
+            pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        }
+    }
+
     fn pass(
         &self,
+        pad: &gst::Pad,
         buffer: &mut gst::Buffer,
         segment: &gst::FormattedSegment<gst::ClockTime>,
         is_video: bool,
@@ -122,10 +137,11 @@ impl Gate {
         let end = (pts + buffer.duration().unwrap_or_default()).nseconds();
         let mut origin = self.shared.origin.load(Ordering::Acquire);
         if origin == UNKNOWN {
-            if !is_video
-                || pts.nseconds() < self.shared.from.load(Ordering::Acquire)
-                || buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)
-            {
+            if !is_video || pts.nseconds() < self.shared.from.load(Ordering::Acquire) {
+                return gst::PadProbeReturn::Drop;
+            }
+            if buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+                self.ask_again(pad, pts);
                 return gst::PadProbeReturn::Drop;
             }
             origin = dts.unwrap_or(pts).min(pts).nseconds();
