@@ -28,6 +28,7 @@
 //!   Only a room's task touches that room's state; it never blocks.
 //! - **Streaming threads** belong to GStreamer. Those of a publisher's webrtcbin carry its packets all the way to the
 //!   sockets of all viewers: there is no queue in between. Our code there takes one short lock per packet or list.
+//! - **One thread per mix** ([`mix`]) alone changes that mix's pipeline: decoders start and end there, so the room never waits.
 //! - **GStreamer's pool** ends what is taken off a pipeline, since that may have to wait.
 //!
 //! # Three flows

@@ -59,17 +59,6 @@ impl Registry {
         self.rooms().open.get(name).map(|(handle, _)| handle.clone()).filter(|handle| !handle.commands.is_closed())
     }
 
-    /// Every open room.
-    #[must_use]
-    pub fn all(&self) -> Vec<RoomHandle> {
-        self.rooms()
-            .open
-            .values()
-            .map(|(handle, _)| handle.clone())
-            .filter(|handle| !handle.commands.is_closed())
-            .collect()
-    }
-
     /// The room in which the recording runs.
     #[must_use]
     pub fn recording_in(&self, id: &RecordingId) -> Option<RoomHandle> {

@@ -9,7 +9,7 @@
 //! [`Offer::local_line`] and [`Offer::remote_line`] translate the numbers that come with candidates.
 //!
 //! The lines are taken apart by the crate `sdp-types`: it keeps attributes as text and takes the lines in any order, as browsers
-//! write them. (`webrtc-sdp` gives up on the whole description at the first value that it does not know.)
+//! write them.
 
 mod answer;
 mod attributes;
