@@ -84,6 +84,8 @@ pub enum EndpointEventKind {
     Connected,
     /// A published track arrived; it stays blocked until [`IncomingTrack::release`].
     Track(IncomingTrack),
+    /// The first packet of the track that was last put into this slot has passed.
+    Began(usize),
     /// The endpoint is over.
     Failed(EndpointError),
 }
@@ -151,6 +153,12 @@ impl Endpoint {
     #[must_use]
     pub fn id(&self) -> &EndpointId {
         &self.id
+    }
+
+    /// How long nothing but STUN was heard from the peer.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.heard.silence()
     }
 
     /// The name of its webrtcbin, as it appears in bus paths.
