@@ -69,11 +69,11 @@ impl Connection {
     /// silence.
     pub fn talk(level: super::talker::Level, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
         let mut connection = Self::new();
-        let caps = format!("{OPUS},ssrc=(uint){AUDIO_SSRC},extmap-1=(string)\"{AUDIO_LEVEL}\"");
         let source = connection.feed(&format!(
-            "appsrc name=in is-live=true format=time do-timestamp=true caps=\"{}\" ! identity",
-            caps.replace('"', "\\\"")
+            "appsrc name=in is-live=true format=time do-timestamp=true \
+             ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC},extmap-1=(string){AUDIO_LEVEL}\""
         ));
+        source.set_caps(Some(&OPUS.parse().expect("caps")));
         connection.offer(say);
         connection.talker = Some(super::talker::Talker::start(level, source, AUDIO_SSRC));
         connection

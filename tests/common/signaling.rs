@@ -274,10 +274,10 @@ impl Client {
     }
 
     fn heard_text(&self) -> String {
-        let text = Value::Array(self.messages()).to_string();
-        // The end says more about what did not come.
-        let skip = text.chars().count().saturating_sub(4000);
-        text.chars().skip(skip).collect()
+        // Offers and answers are long, and say little; the last words say more than the first.
+        let messages = self.messages();
+        let last: Vec<String> = messages.iter().rev().take(30).rev().map(|m| shorten(&m.to_string())).collect();
+        format!("{} messages, the last of them {}", messages.len(), last.join("\n"))
     }
 }
 

@@ -18,8 +18,7 @@ fn connection(is: &'static str) -> impl Fn(&Value) -> bool {
 /// Comes back as `who`, by another connection: the request has to work.
 async fn come_back(server: &Server, who: &Native) -> (Client, Value) {
     let client = Client::connect(&server.address).await;
-    let request =
-        json!({"room": "tea", "name": who.welcome["participants"][0]["name"], "resume": who.welcome["resume"]});
+    let request = json!({"room": "tea", "name": "any", "resume": who.welcome["resume"]});
     let welcome = client.get("join", &request).await;
     assert_eq!(welcome["id"], *who.id, "the same as before");
     (client, welcome)
@@ -37,9 +36,10 @@ fn a_lost_connection_keeps_its_place_and_its_media() {
         ann.meets(&receiving, &bob.id, bob.look).await;
         let (ear, eye) = (bob.finds(&seen, &ann.id, "microphone").await, bob.finds(&seen, &ann.id, "camera").await);
 
+        let mut connected = ann.client.clone();
         for round in 0..3 {
             let before = bob.client.count();
-            ann.client.vanish();
+            connected.vanish();
             bob.told_since(before, "participantChanged", |data| connection("reconnecting")(&data["participant"])).await;
             // Media goes on, both ways.
             let lost = seen.seen(ear).audio.lost();
@@ -64,9 +64,7 @@ fn a_lost_connection_keeps_its_place_and_its_media() {
             assert_eq!(seen.seen(ear).audio.lost(), lost, "sound was lost on the way");
             let left = bob.client.messages().iter().filter(|m| m["event"] == "participantLeft").count();
             assert_eq!(left, 0, "nobody left");
-            client.vanish();
-            let before = bob.client.count();
-            bob.told_since(before.saturating_sub(1), "participantChanged", |_| true).await;
+            connected = client;
         }
         sending.reaches(WebRTCPeerConnectionState::Connected).await;
     });
