@@ -34,6 +34,7 @@ pub struct Meter {
     lost: AtomicU32,
     /// The last sequence number, with bit 16 set once there is one.
     last: AtomicU32,
+    ssrc: AtomicU32,
 }
 
 impl Meter {
@@ -67,6 +68,12 @@ impl Meter {
         Arrival { received: self.received.swap(0, Relaxed), lost: self.lost.swap(0, Relaxed) }
     }
 
+    /// The source (SSRC) of the last packet; 0 before the first.
+    #[must_use]
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc.load(Relaxed)
+    }
+
     fn look(&self, buffer: &gst::BufferRef, level: Option<u8>) {
         let Ok(map) = buffer.map_readable() else { return };
         if let Some(packet) = Packet::parse(&map) {
@@ -76,6 +83,7 @@ impl Meter {
 
     fn note(&self, packet: &Packet<'_>, level: Option<u8>) {
         let sequence = packet.sequence();
+        self.ssrc.store(packet.ssrc(), Relaxed);
         let last = self.last.swap(u32::from(sequence) | 1 << 16, Relaxed);
         let step = sequence.wrapping_sub(last as u16);
         if last != 0 && (2..FAR).contains(&step) {

@@ -196,7 +196,7 @@ impl Actor {
         }
         self.ask_publishers();
         self.watched += 1;
-        if self.watched % QUALITY_WATCHES == 0 {
+        if self.watched.is_multiple_of(QUALITY_WATCHES) {
             self.judge_quality();
         }
     }

@@ -1,5 +1,7 @@
 //! The part of the room's task that opens peer connections, follows them and ends them.
 
+use std::time::Duration;
+
 use super::actor::Actor;
 use super::command::{Done, Reply, Tracks, Wanted};
 use super::error::{RequestError, endpoint_code};
@@ -202,9 +204,12 @@ impl Actor {
 
     /// Ends endpoints that did not connect in time or fell silent.
     pub(super) fn end_overdue(&mut self) {
-        let silence = std::time::Duration::from_secs(self.context.config.rooms.silence_seconds);
+        let rooms = &self.context.config.rooms;
+        let (short, long) = (rooms.silence_seconds, rooms.silence_seconds.max(rooms.reconnect_seconds));
         let overdue = |participant: &Participant| {
             let id = participant.id.clone();
+            // Who can come back finds the endpoints alive; whether somebody is there at all, the session knows.
+            let silence = Duration::from_secs(if participant.native { long } else { short });
             let overdue = participant.endpoints().filter_map(|(name, endpoint)| {
                 endpoint.overdue(silence).map(|error| (id.clone(), name.clone(), error))
             });

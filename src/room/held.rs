@@ -118,6 +118,7 @@ impl Held {
         slot.forwarder.switch(publication.throttle());
         let sink = slot.forwarder.static_pad("sink").ok_or(GraftError::Missing("plenumforwarder"))?;
         let branch = Branch::new(publication.tee(), Some(bin), &sink)?;
+        slot.forwarder.request_keyframe(publication.meter.ssrc());
         *carried = Some(Carried { track, began: false, _branch: branch });
         Ok(())
     }

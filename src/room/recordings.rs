@@ -196,6 +196,7 @@ impl Actor {
                 self.feed_mix(&id, source);
             }
         }
+        self.ask_publishers();
         Ok(())
     }
 

@@ -16,12 +16,12 @@ const SPEECH: f32 = 8.0;
 /// By how many dB one has to be louder to take over from somebody who speaks, or to move up in the order.
 const MARGIN: f32 = 6.0;
 /// How many updates in a row one has to be the loudest: a cough is shorter.
-const SUSTAINED: u32 = 3;
+const SUSTAINED: u32 = 2;
 /// After so many updates without speech nobody speaks.
 const QUIET: u32 = 40;
 
-/// Rise and fall of the scores per update.
-const QUICK: (f32, f32) = (0.6, 0.3);
+/// Rise and fall of the scores per update. The quick one outlasts the pauses between words.
+const QUICK: (f32, f32) = (0.6, 0.15);
 const SLOW: (f32, f32) = (0.2, 0.015);
 
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,5 +1,7 @@
 //! The part of the room's task that keeps what is published: tracks come, are muted, and go.
 
+use std::time::Duration;
+
 use super::actor::Actor;
 use super::command::{Done, Tracks};
 use super::error::RequestError;
@@ -12,6 +14,9 @@ use crate::webrtc::IncomingTrack;
 /// The share of packets that may be missing for a quality.
 const FAIR: f64 = 0.02;
 const POOR: f64 = 0.08;
+
+/// Nothing for so long is a lost connection: RTCP comes at least every five seconds, even from who sends no media.
+const SILENCE: Duration = Duration::from_secs(6);
 
 impl Actor {
     /// A track of `id` arrived: once its endpoint is verified it is there for everybody.
@@ -106,7 +111,7 @@ impl Actor {
             let worst = worst.fold(0.0, f64::max);
             let silent = participant.publications.values().any(|publication| {
                 let endpoint = participant.endpoints().find(|(_, endpoint)| *endpoint.id() == publication.endpoint);
-                endpoint.is_some_and(|(_, endpoint)| endpoint.silence() > std::time::Duration::from_secs(3))
+                endpoint.is_some_and(|(_, endpoint)| endpoint.silence() > SILENCE)
             });
             let quality = match worst {
                 _ if silent || participant.lost.is_some() => Quality::Lost,

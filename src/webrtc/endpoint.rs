@@ -133,7 +133,7 @@ impl Endpoint {
         webrtcbin.set_property("latency", context.jitter_milliseconds);
         ice::apply(&element, &context.ice);
         let heard = Heard::now();
-        tuning::tune(&webrtcbin, max_streams(&offer), &heard);
+        tuning::tune(&webrtcbin, &offer, &heard);
         let endpoint = Self {
             id,
             webrtcbin,
@@ -182,6 +182,7 @@ impl Endpoint {
     /// Notes that [`EndpointEventKind::Connected`] came, and lets its slots send.
     pub fn set_connected(&mut self) {
         self.connected = true;
+        tuning::settle(&self.webrtcbin);
         for slot in &self.slots {
             slot.forwarder.set_open(true);
         }
@@ -271,11 +272,6 @@ impl Drop for Endpoint {
         }
         graft::remove(&self.webrtcbin);
     }
-}
-
-/// What the client declared, and two for what it may yet send: each undeclared SSRC would cost a pad and two threads.
-fn max_streams(offer: &Offer) -> u32 {
-    u32::try_from(offer.ssrc_count()).unwrap_or(u32::MAX).saturating_add(2)
 }
 
 fn element_name(id: &EndpointId) -> String {

@@ -197,6 +197,17 @@ impl Branch {
         Some(force_key_unit(ssrc))
     }
 
+    /// What to send to the source `ssrc` now, so that its next keyframe comes soon.
+    pub(super) fn ask(&mut self, ssrc: u32) -> Option<gst::Event> {
+        let Configured { output, stream, .. } = self.configured.as_ref()?;
+        if ssrc == 0 || !stream.is_open() || output.codec.kind() != Kind::Video {
+            return None;
+        }
+        self.incoming = Some(ssrc);
+        self.wanted = self.throttle.request();
+        self.take_request()
+    }
+
     /// The subscriber asks for a keyframe of `ssrc`; what to send to the publisher now, if anything.
     pub(super) fn keyframe_requested(&mut self, ssrc: Option<u32>) -> Option<gst::Event> {
         let Configured { output, stream, .. } = self.configured.as_ref()?;

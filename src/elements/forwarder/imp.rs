@@ -138,6 +138,11 @@ impl Forwarder {
         }
     }
 
+    pub(super) fn request_keyframe(&self, ssrc: u32) {
+        let request = self.branch().ask(ssrc);
+        self.send(request, None);
+    }
+
     pub(super) fn on_began(&self, listener: Listener) {
         // One owner sets one listener.
         let _ = self.began.set(listener);

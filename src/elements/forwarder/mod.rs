@@ -86,6 +86,12 @@ impl Forwarder {
         self.imp().branch().switch(throttle);
     }
 
+    /// Asks the source that was announced by [`switch`](Self::switch) for a keyframe now, where its `ssrc` is known, rather
+    /// than when its first packet arrives. Link the sink pad first.
+    pub fn request_keyframe(&self, ssrc: u32) {
+        self.imp().request_keyframe(ssrc);
+    }
+
     /// Calls `f` whenever the first packet of a source passes that was announced by [`switch`](Self::switch). Only the first
     /// `f` given counts. It runs in the publisher's streaming thread, so it must not block.
     pub fn on_began(&self, f: impl Fn() + Send + Sync + 'static) {
