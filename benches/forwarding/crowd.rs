@@ -165,7 +165,7 @@ fn chapter(server: &Server, load: &mut Load, receivers: &[Index], window: Durati
             }
             delays.extend(tally.delays.iter().map(|micros| f64::from(*micros) / 1000.0));
         }
-        for (sum, fault) in faults.iter_mut().zip([slots.misnamed, slots.torn, slots.strays]) {
+        for (sum, fault) in faults.iter_mut().zip([slots.misnamed(), slots.torn, slots.strays]) {
             *sum += fault;
         }
     }

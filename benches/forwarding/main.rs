@@ -46,6 +46,9 @@ struct Options {
     /// Short windows and few connections: checks that everything works, measures little.
     #[arg(long)]
     quick: bool,
+    /// How many people slots20 has, instead of twenty.
+    #[arg(long, default_value_t = 20)]
+    people: usize,
     /// How long slots20 goes on.
     #[arg(long, default_value_t = 0)]
     minutes: u64,
@@ -89,7 +92,7 @@ impl Scenario {
             Self::Mesh => Shape::Mesh(if quick { 3 } else { 6 }),
             Self::Slots => {
                 let length = Duration::from_secs(60 * options.minutes);
-                report.crowd = Some(crowd::crowd(server, if quick { 4 } else { 20 }, window, length)?);
+                report.crowd = Some(crowd::crowd(server, if quick { 4 } else { options.people }, window, length)?);
                 return Ok(());
             }
             Self::Switch => {

@@ -2,12 +2,12 @@
 //!
 //! Owner: the load thread. Invariant: a packet counts for who sent it, whatever slot it came by.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::packets::{Stamp, Track};
 use crate::tally::{Tally, Window};
 
-/// The server names a slot over TCP while its packets come over UDP: so much later one is behind the other.
+/// The server names a slot over TCP while its packets come over UDP: one may be so much behind the other.
 const SLACK: u64 = 100_000_000;
 
 /// One slot.
@@ -18,6 +18,8 @@ struct Slot {
     named: Option<(u16, u64)>,
     /// Who came last.
     carries: Option<u16>,
+    /// Packets of others than the named one that the next name may still explain: when they came.
+    doubtful: VecDeque<u64>,
     /// Whose frames come, and when the first of them was whole.
     shown: Option<(u16, u64)>,
 }
@@ -27,8 +29,7 @@ struct Slot {
 pub(crate) struct Slots {
     slots: Vec<Slot>,
     tallies: HashMap<u16, Tally>,
-    /// Packets that came under somebody else's name.
-    pub(crate) misnamed: u64,
+    misnamed: u64,
     /// Times that a slot changed hands other than at a keyframe.
     pub(crate) torn: u64,
     /// Packets in no slot, or not ours.
@@ -38,7 +39,7 @@ pub(crate) struct Slots {
 impl Slots {
     /// An endpoint with so many slots of each kind.
     pub(crate) fn new(audio: usize, video: usize) -> Self {
-        let slot = |track| Slot { track, named: None, carries: None, shown: None };
+        let slot = |track| Slot { track, named: None, carries: None, doubtful: VecDeque::new(), shown: None };
         let audio = (0..audio).map(|_| slot(Track::Audio));
         let slots = audio.chain((0..video).map(|_| slot(Track::Video))).collect();
         Self { slots, tallies: HashMap::new(), misnamed: 0, torn: 0, strays: 0 }
@@ -54,6 +55,8 @@ impl Slots {
         for (slot, name) in self.slots.iter_mut().zip(names) {
             if slot.named.map(|(name, _)| name) != *name {
                 slot.named = name.map(|name| (name, now));
+                slot.doubtful.retain(|came| came + SLACK < now);
+                self.misnamed += slot.doubtful.drain(..).count() as u64;
             }
         }
     }
@@ -72,7 +75,7 @@ impl Slots {
             return;
         };
         if slot.named.is_some_and(|(name, since)| name != stamp.source && stamp.sent > since + SLACK) {
-            self.misnamed += 1;
+            slot.doubtful.push_back(arrived);
         }
         if slot.carries != Some(stamp.source) {
             self.torn += u64::from(slot.track == Track::Video && !stamp.key);
@@ -85,8 +88,14 @@ impl Slots {
         }
     }
 
+    /// Packets that came under somebody else's name.
+    pub(crate) fn misnamed(&self) -> u64 {
+        self.misnamed + self.slots.iter().map(|slot| slot.doubtful.len() as u64).sum::<u64>()
+    }
+
     /// Forgets the counts of an earlier window.
     pub(crate) fn reset(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.doubtful.clear());
         (self.misnamed, self.torn, self.strays) = (0, 0, 0);
         self.tallies.values_mut().for_each(Tally::reset);
     }

@@ -84,7 +84,7 @@ fn measure(load: &mut Load, switches: usize) -> Result<Switching> {
         first_frame_p95_ms: percentile(&mut times, 0.95),
         slowest_ms: percentile(&mut times, 1.0),
         torn: slots.torn,
-        misnamed: slots.misnamed,
+        misnamed: slots.misnamed(),
     })
 }
 

@@ -47,6 +47,9 @@ fn offer(direction: &str, lines: usize) -> String {
              a=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\n\
              a=fingerprint:sha-256 {fingerprint}\r\n"
         ));
+        if direction == "sendonly" {
+            text.push_str(&format!("a=ssrc:{} cname:lab\r\n", 1000 + mid));
+        }
     }
     text
 }
@@ -170,7 +173,7 @@ fn inside(own: &str, other: &str) -> Vec<Line> {
     lines.push(line("subscribe", json!({"endpoint": "send", "offer": offer("recvonly", 2)}), "endpoint_exists"));
 
     let candidate = |endpoint: &str, candidate: Value| json!({"endpoint": endpoint, "candidate": candidate});
-    for bad in ["garbage", "candidate:", "candidate:1 1 UDP 1 10.99.0.1", "candidate:1 1 UDP x 10.99.0.1 9 typ host"] {
+    for bad in ["garbage", "candidate:1 1 UDP 1 10.99.0.1", "candidate:1 1 UDP x 10.99.0.1 9 typ host"] {
         lines.push(line("candidate", candidate("send", json!({"candidate": bad})), "bad_candidate"));
     }
     let long = format!("candidate:1 1 UDP 1 10.99.0.1 9 typ host {}", "x".repeat(100_000));
@@ -304,6 +307,7 @@ fn all_bad_input_is_refused_with_its_code() {
             refuse_all(&rude.client, chunk, Some(&room), &mut faults).await;
             done += chunk.len();
         }
+        println!("{} lines", 2 * shapes().len() + outside().len() + forbidden("").len() + lines);
         assert!(faults.is_empty(), "{} lines got something else:\n{}", faults.len(), faults.join("\n"));
 
         assert!(server.is_alive());
