@@ -78,6 +78,44 @@ fn a_muted_microphone_does_not_speak() {
 }
 
 #[test]
+fn a_dialogue_does_not_flap() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let listener = Native::join(&server, "tea", "listener", 0).await;
+        let (ann, bob) = (Native::join(&server, "tea", "Ann", 1).await, Native::join(&server, "tea", "Bob", 2).await);
+        let (_ann_sends, ann_level) = ann.talk("send-1").await;
+        let (_bob_sends, bob_level) = bob.talk("send-1").await;
+        for talker in [&ann, &bob] {
+            listener.sees(&talker.id, "somebody with a microphone", has_sound).await;
+        }
+        ann_level.set(VOICE).await;
+        listener.told("speaker", |data| data["participant"] == *ann.id).await;
+        // Somebody as loud joins in, both breathe now and then, and the other clears the throat, which is louder.
+        let before = listener.client.count();
+        bob_level.set(VOICE).await;
+        for _ in 0..3 {
+            for (first, second) in [(&ann_level, &bob_level), (&bob_level, &ann_level)] {
+                first.pass(20).await;
+                first.set(SILENCE).await;
+                first.pass(3).await;
+                first.set(VOICE).await;
+                second.pass(5).await;
+            }
+        }
+        bob_level.set(SILENCE).await;
+        bob_level.pass(30).await;
+        bob_level.set(VOICE - 15).await;
+        bob_level.pass(4).await;
+        bob_level.set(SILENCE).await;
+        ann_level.pass(25).await;
+        listener.round_trip().await;
+        let since = listener.client.messages().split_off(before);
+        let changes: Vec<_> = since.iter().filter(|message| message["event"] == "speaker").collect();
+        assert!(changes.is_empty(), "{changes:?}");
+    });
+}
+
+#[test]
 fn publishers_are_told_how_large_they_are_shown() {
     lab::run(|lab| async move {
         let server = Server::start(&lab).await;
