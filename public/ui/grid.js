@@ -1,11 +1,22 @@
-// Where tiles go: pure geometry.
+// Where tiles go: pure geometry, in CSS pixels.
 
+/**
+ * @typedef {{ width: number, height: number }} Box
+ * @typedef {{ x: number, y: number, width: number, height: number }} Rect
+ */
+
+/** Between tiles. */
+export const GAP = 8;
 /** Nobody is shown wider than a camera picture. */
 const WIDEST = 16 / 9;
 /** In an upright window tiles may grow taller and crop the sides; in a wide one nobody is cropped. */
 const TALLEST_UPRIGHT = 3 / 4;
 /** One person alone may fill a phone held upright. */
 const TALLEST_ALONE = 9 / 16;
+/** Below this width the page is on a phone. */
+const PHONE = 600;
+/** A tile narrower than this shows nobody. */
+const NARROWEST = 104;
 
 /**
  * The grid whose tiles are largest, for `count` tiles in a box.
@@ -29,4 +40,95 @@ export function bestGrid(count, width, height, gap) {
     if (tileWidth * tileHeight > best.width * best.height) best = { columns, width: tileWidth, height: tileHeight };
   }
   return best;
+}
+
+/**
+ * How many tiles a grid may have here.
+ * @param {Box} box
+ */
+export function gridCapacity({ width, height }) {
+  let most = width < PHONE || height < PHONE / 2 ? 6 : 16;
+  while (most > 2 && bestGrid(most, width, height, GAP).width < NARROWEST) most -= 1;
+  return most;
+}
+
+/**
+ * A grid in the middle of its box, the last row centred.
+ * @param {number} count
+ * @param {Box} box
+ * @returns {Rect[]}
+ */
+export function gridPlaces(count, box) {
+  const { columns, width, height } = bestGrid(count, box.width, box.height, GAP);
+  const rows = Math.ceil(count / columns);
+  const top = Math.floor((box.height - rows * height - (rows - 1) * GAP) / 2);
+  return Array.from({ length: count }, (_, index) => {
+    const row = Math.floor(index / columns);
+    const inRow = row === rows - 1 ? count - row * columns : columns;
+    const left = Math.floor((box.width - inRow * width - (inRow - 1) * GAP) / 2);
+    return { x: left + (index % columns) * (width + GAP), y: top + row * (height + GAP), width, height };
+  });
+}
+
+/**
+ * The small tiles beside a large one: a column at the right in a wide box, rows below in an upright one.
+ * @param {Box} box
+ */
+function strip(box) {
+  const wide = box.width > box.height * 1.1;
+  if (wide) {
+    const width = Math.round(Math.min(240, Math.max(132, box.width * 0.19)));
+    const height = Math.round(width / WIDEST);
+    const rows = Math.max(1, Math.floor((box.height + GAP) / (height + GAP)));
+    return { wide, columns: 1, rows, width, height };
+  }
+  const columns = Math.max(2, Math.round(box.width / 160));
+  const width = Math.floor((box.width - GAP * (columns - 1)) / columns);
+  return { wide, columns, rows: box.height > 420 ? 2 : 1, width, height: Math.round(width * 0.72) };
+}
+
+/**
+ * How many small tiles fit beside a large one.
+ * @param {Box} box
+ */
+export function besideCapacity(box) {
+  const { columns, rows } = strip(box);
+  return columns * rows;
+}
+
+/**
+ * One large tile and `count` small ones.
+ * @param {number} count
+ * @param {Box} box
+ * @returns {{ main: Rect, rest: Rect[] }}
+ */
+export function besidePlaces(count, box) {
+  if (count === 0) return { main: { x: 0, y: 0, ...box }, rest: [] };
+  const { wide, columns, width, height } = strip(box);
+  const rows = Math.ceil(count / columns);
+  if (wide) {
+    const x = box.width - width;
+    const top = Math.floor((box.height - rows * height - (rows - 1) * GAP) / 2);
+    const rest = Array.from({ length: count }, (_, index) => ({ x, y: top + index * (height + GAP), width, height }));
+    return { main: { x: 0, y: 0, width: x - GAP, height: box.height }, rest };
+  }
+  const tall = rows * (height + GAP);
+  const rest = Array.from({ length: count }, (_, index) => {
+    const row = Math.floor(index / columns);
+    const inRow = row === rows - 1 ? count - row * columns : columns;
+    const left = Math.floor((box.width - inRow * width - (inRow - 1) * GAP) / 2);
+    return { x: left + (index % columns) * (width + GAP), y: box.height - tall + GAP + row * (height + GAP), width, height };
+  });
+  return { main: { x: 0, y: 0, width: box.width, height: Math.max(0, box.height - tall) }, rest };
+}
+
+/**
+ * Oneself, small, in the corner of the one other person.
+ * @param {Box} box
+ * @returns {Rect}
+ */
+export function cornerPlace(box) {
+  const width = Math.round(Math.min(240, Math.max(108, box.width * 0.2)));
+  const height = Math.round(box.width < box.height ? width * 1.25 : width / WIDEST);
+  return { x: box.width - width - 12, y: box.height - height - 12, width, height };
 }
