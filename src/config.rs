@@ -47,6 +47,8 @@ pub struct Rooms {
     pub silence_seconds: u64,
     /// How long the jitter buffer of a publisher waits for a lost packet, in milliseconds. Packets in order never wait.
     pub jitter_milliseconds: u32,
+    /// How long the place of somebody who lost the connection is kept, in seconds; 0 gives it up at once.
+    pub reconnect_seconds: u64,
 }
 
 /// The video codecs that a room may speak.
@@ -134,6 +136,7 @@ impl Default for Config {
                 video_codec: VideoCodec::Vp8,
                 silence_seconds: 10,
                 jitter_milliseconds: 80,
+                reconnect_seconds: 20,
             },
             ice: Ice {
                 addresses: Vec::new(),

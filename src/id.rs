@@ -90,6 +90,9 @@ pub enum NameError {
         /// `room name` or `user name`.
         what: &'static str,
     },
+    /// Not a name for an endpoint.
+    #[error("the name of an endpoint is 1 to {max} letters, digits, - and _", max = EndpointName::MAX)]
+    Endpoint,
 }
 
 fn clean(what: &'static str, text: &str, max: usize) -> Result<String, NameError> {
@@ -137,10 +140,62 @@ impl fmt::Display for RoomName {
     }
 }
 
+/// The name that a client gives one of its endpoints: it finds it again by that. In the tutorial's dialect, where a client
+/// names its connections after senders, it is the sender's identifier.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct EndpointName(String);
+
+impl EndpointName {
+    /// The longest, in characters.
+    pub const MAX: usize = 32;
+
+    /// Accepts a client's choice: 1 to 32 letters, digits, `-` and `_`.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let valid = (1..=Self::MAX).contains(&text.len()) && text.bytes().all(plain);
+        if valid { Ok(Self(text.to_owned())) } else { Err(NameError::Endpoint) }
+    }
+
+    /// The endpoint by which a client of the tutorial's dialect receives `sender`, or publishes if that is itself.
+    #[must_use]
+    pub fn of(sender: &ParticipantId) -> Self {
+        Self(sender.as_str().to_owned())
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EndpointName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The name of a participant: 1 to 64 printable characters. Two participants may have the same.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ParticipantName(String);
+
+impl TryFrom<String> for ParticipantName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ParticipantName> for String {
+    fn from(name: ParticipantName) -> Self {
+        name.0
+    }
+}
 
 impl ParticipantName {
     /// The longest participant name, in characters.

@@ -14,12 +14,12 @@
 //! |---|---|
 //! | [`id`], [`config`], [`telemetry`] | names, settings, logs |
 //! | [`media`] | generic GStreamer: pipelines with one clock, their messages, grafting, links, descriptions |
-//! | [`elements`] | our own elements: the forwarder |
+//! | [`elements`] | our own elements: the forwarder, the meter |
 //! | [`webrtc`] | one peer connection: SDP, ICE, the check of the DTLS certificate |
 //! | [`mix`] | many tracks become one picture and one sound: layout, compositor, audio |
 //! | [`egress`] | where a mix goes: recordings and their catalogue |
-//! | [`room`] | who is there, who gets what: one task per room, commands in, events out |
-//! | [`signaling`] | Socket.IO sessions and their dialects |
+//! | [`room`] | who is there, what they may, who gets what: one task per room, commands in, events out |
+//! | [`signaling`] | Socket.IO sessions and their dialects: the tutorial's and our own |
 //! | [`http`] | page, REST API, errors |
 //! | [`check`], [`server`] | what is missing on this machine; everything wired together |
 //!
@@ -31,14 +31,19 @@
 //! - **One thread per mix** ([`mix`]) alone changes that mix's pipeline: decoders start and end there, so the room never waits.
 //! - **GStreamer's pool** ends what is taken off a pipeline, since that may have to wait.
 //!
-//! # Three flows
+//! # Four flows
 //! A **packet** of Ann for Bob: UDP → Ann's publishing webrtcbin (ICE, DTLS, SRTP, jitter buffer) → tee → the
-//! [forwarder](elements::forwarder) of Bob's branch (gate, rewriting) → Bob's webrtcbin → UDP. Bob's keyframe requests take
-//! the same way back and are limited there.
+//! [forwarder](elements::forwarder) of the slot in which Bob has Ann (gate, rewriting) → Bob's webrtcbin → UDP. Bob's
+//! keyframe requests take the same way back and are limited there.
 //!
 //! A **message**: websocket → socketioxide → [`signaling`]'s queue → session → [`room::Command`] → the room's task →
-//! [`room::Event`] → session → websocket. What webrtcbin has to say arrives in the same task as an
+//! reply and [`room::Event`] → session → websocket. What webrtcbin has to say arrives in the same task as an
 //! [`EndpointEvent`](webrtc::EndpointEvent).
+//!
+//! A **look**: Bob says what he looks at, or the [meters](elements::meter) hear that somebody else speaks → the room
+//! decides, in pure code, which slot of Bob's carries whom → branches move from tee to tee → the forwarder goes on with the
+//! new track at its next keyframe, and says so → Bob is told whose slot it is now. And the largest look at Ann is what Ann is
+//! asked to encode.
 //!
 //! A **recording**: `POST …/recordings` → [`room::Command::StartRecording`] → the room starts its [mix](mix::Mix), opens a
 //! tap on every tee and links it to the mix → decoders → compositor and audiomixer → encoders → links → the

@@ -52,7 +52,7 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         catalogue: Arc::clone(&catalogue),
     });
     let routes = warp::service(crate::http::routes(Api { registry: registry.clone(), catalogue }));
-    let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), ice: Arc::new(config.ice.clone()) });
+    let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), config: Arc::clone(&config) });
     let service = layer.layer(routes);
     let origins = Arc::new(Origins::new(&config.origins));
 

@@ -6,7 +6,10 @@
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
+mod extensions;
 pub mod forwarder;
+pub mod meter;
+mod packet;
 
 /// Makes the elements known to GStreamer by name, so that descriptions may use them. May be called again.
 ///

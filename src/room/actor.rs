@@ -4,14 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
+use super::chat::Chat;
+use super::command::{Command, Done, Reply, Request};
+use super::endpoints::Naming;
+use super::error::RequestError;
+use super::event::{Event, Removal};
+use super::model::{Look, TrackId};
 use super::participant::Participant;
+use super::presence::Waiting;
 use super::recordings::{Finished, Recordings};
-use super::{Command, Event, JoinError, RoomContext};
-use crate::id::{ParticipantId, ParticipantName, RoomName};
+use super::registry::RoomContext;
+use super::speakers::{self, Speakers};
+use super::view::{MAX_LOOKS, View};
+use crate::id::{ParticipantId, RoomName};
+use crate::media::Kind;
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::pipeline::{Pipeline, PipelineError};
 use crate::webrtc::{EndpointContext, EndpointError, EndpointEvent};
+
+/// How often so many looks after everybody also judge how well media arrives.
+const QUALITY_WATCHES: u32 = 2;
 
 /// How often silent and unconnected endpoints are looked for.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
@@ -35,7 +49,14 @@ pub(super) struct Actor {
     finished: mpsc::Receiver<Finished>,
     /// Sessions that do not take their events, to be removed at the next watch.
     slow: BTreeSet<ParticipantId>,
-    closing: bool,
+    /// How often it was looked after everybody.
+    watched: u32,
+    pub(super) waiting: Waiting,
+    pub(super) speakers: Speakers<TrackId>,
+    pub(super) chat: Chat,
+    pub(super) locked: bool,
+    pub(super) lobby: bool,
+    pub(super) closing: bool,
 }
 
 impl Actor {
@@ -67,6 +88,12 @@ impl Actor {
             bus,
             finished,
             slow: BTreeSet::new(),
+            watched: 0,
+            waiting: Waiting::new(),
+            speakers: Speakers::new(),
+            chat: Chat::default(),
+            locked: false,
+            lobby: false,
             closing: false,
         })
     }
@@ -76,6 +103,8 @@ impl Actor {
     pub(super) async fn run(mut self) {
         tracing::info!("opened");
         let mut watch = tokio::time::interval(WATCH_INTERVAL);
+        let mut listen = tokio::time::interval(speakers::INTERVAL);
+        listen.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 Some(command) = self.commands.recv() => self.command(command).await,
@@ -84,8 +113,9 @@ impl Actor {
                 Some(finished) = self.finished.recv() => self.recording_finished(finished),
                 reason = self.recordings.mix_failed() => self.mix_failed(&reason),
                 _ = watch.tick() => self.watch(),
+                _ = listen.tick(), if self.listens() => self.listen(),
             }
-            if self.participants.is_empty() {
+            if self.participants.is_empty() && self.waiting.is_empty() {
                 self.end_recordings();
                 if !self.recordings.is_active() {
                     break;
@@ -99,14 +129,17 @@ impl Actor {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Join { name, events, reply } => {
-                let joined = self.join(name, events);
+            Command::Join { newcomer, reply } => {
+                let joined = self.join(newcomer);
                 let _ = reply.send(joined);
             }
-            Command::Leave(participant) => self.remove(&participant),
-            Command::Publish { participant, offer } => self.publish(&participant, &offer),
-            Command::Subscribe { participant, sender, offer } => self.subscribe(&participant, &sender, &offer),
-            Command::Candidate { participant, sender, candidate } => self.candidate(&participant, &sender, &candidate),
+            Command::Resume { resume, events, reply } => {
+                let resumed = self.resume(&resume, events);
+                let _ = reply.send(resumed);
+            }
+            Command::Leave { participant, session } => self.leave(&participant, session),
+            Command::Disconnected { participant, session } => self.disconnected(&participant, session),
+            Command::Request { participant, request, reply } => self.request(&participant, request, reply),
             Command::StartRecording(reply) => {
                 let started = self.start_recording().await;
                 let _ = reply.send(started);
@@ -116,77 +149,55 @@ impl Actor {
         }
     }
 
-    fn join(&mut self, name: ParticipantName, events: mpsc::Sender<Event>) -> Result<ParticipantId, JoinError> {
-        let limit = self.context.config.rooms.max_participants;
-        if self.closing {
-            return Err(JoinError::Closing);
+    fn request(&mut self, id: &ParticipantId, request: Request, reply: Reply) {
+        if !self.participants.contains_key(id) {
+            let _ = reply.send(Err(RequestError::NotJoined));
+            return;
         }
-        if self.participants.len() >= limit {
-            return Err(JoinError::Full(limit));
-        }
-        let id = ParticipantId::new();
-        let participant = Participant::new(self.pipeline.gst(), id.clone(), name, events)
-            .map_err(|error| JoinError::Media(error.to_string()))?;
-        tracing::info!(participant = %id, name = %participant.name, "joined");
-        let others = self.participants.values().map(Participant::member).collect();
-        let member = participant.member();
-        self.recordings.add(&member);
-        self.participants.insert(id.clone(), participant);
-        // Both words are queued before anybody else's turn comes: each pair is announced exactly once.
-        let recording = self.recordings.running();
-        self.tell(&id, Event::Joined { id: id.clone(), others, recording });
-        self.tell_others(&id, &Event::ParticipantJoined(member));
-        Ok(id)
+        let outcome = match request {
+            Request::Publish { endpoint, offer, tracks, replaces } => {
+                return self.publish(id, Naming { name: endpoint, replaces }, &offer, tracks, reply);
+            }
+            Request::Subscribe { endpoint, offer, wanted, replaces } => {
+                return self.subscribe(id, Naming { name: endpoint, replaces }, &offer, wanted, reply);
+            }
+            Request::Candidate { endpoint, candidate } => self.candidate(id, &endpoint, &candidate),
+            Request::CloseEndpoint(endpoint) => self.close_endpoint(id, &endpoint),
+            Request::Mute { source, muted } => self.mute(id, source, muted),
+            Request::View(looks) => self.look(id, looks),
+            Request::Chat(text) => self.say(id, &text),
+            Request::Hand(raised) => self.set_hand(id, raised),
+            Request::Moderate(action) => self.moderate(id, action),
+        };
+        let _ = reply.send(outcome);
     }
 
-    pub(super) fn remove(&mut self, id: &ParticipantId) {
-        let Some(participant) = self.participants.remove(id) else { return };
-        tracing::info!(participant = %id, "left");
-        self.recordings.remove(id);
-        for other in self.participants.values_mut() {
-            other.forget(id);
+    fn look(&mut self, id: &ParticipantId, looks: Vec<Look>) -> Result<Done, RequestError> {
+        if looks.len() > MAX_LOOKS {
+            let message = format!("a view of {} tracks: list at most {MAX_LOOKS}", looks.len());
+            return Err(RequestError::Content(message));
         }
-        drop(participant);
-        self.tell_others(id, &Event::ParticipantLeft(id.clone()));
-    }
-
-    /// Ends a participant for a reason of the server's.
-    pub(super) fn expel(&mut self, id: &ParticipantId, reason: &str) {
-        tracing::warn!(participant = %id, reason, "removed");
-        self.tell(id, Event::Removed { reason: reason.to_owned() });
-        self.remove(id);
-    }
-
-    fn close(&mut self) {
-        self.closing = true;
-        let everybody: Vec<_> = self.participants.keys().cloned().collect();
-        for id in everybody {
-            self.expel(&id, "the server is stopping");
+        if let Some(look) = looks.iter().find(|look| look.track.source.kind() == Kind::Audio) {
+            let message = format!("{:?} cannot be looked at: list cameras and screens", look.track.source);
+            return Err(RequestError::Content(message));
         }
+        if let Some(participant) = self.participants.get_mut(id) {
+            participant.view = View::new(looks);
+        }
+        self.arrange(id);
+        Ok(Done::Nothing)
     }
 
     fn watch(&mut self) {
-        let silence = Duration::from_secs(self.context.config.rooms.silence_seconds);
-        let overdue: Vec<_> = self
-            .participants
-            .values()
-            .flat_map(|participant| {
-                let id = &participant.id;
-                participant.endpoints().filter_map(move |(sender, endpoint)| {
-                    endpoint.overdue(silence).map(|error| (id.clone(), sender.clone(), error))
-                })
-            })
-            .collect();
-        for (participant, sender, error) in overdue {
-            let gone = participant == sender && matches!(error, EndpointError::Silent(_));
-            self.endpoint_failed(&participant, &sender, &error);
-            if gone {
-                // Who sends nothing at all any more is not there any more.
-                self.expel(&participant, &error.to_string());
-            }
-        }
+        self.end_overdue();
+        self.give_up_lost();
         for id in std::mem::take(&mut self.slow) {
-            self.expel(&id, "the connection does not take the room's events");
+            self.expel(&id, Removal::Slow);
+        }
+        self.ask_publishers();
+        self.watched += 1;
+        if self.watched.is_multiple_of(QUALITY_WATCHES) {
+            self.judge_quality();
         }
     }
 
@@ -195,21 +206,23 @@ impl Actor {
         let error = EndpointError::Media(detail.clone());
         let owner = self.participants.values().find_map(|participant| {
             let endpoint = participant.endpoints().find(|(_, endpoint)| endpoint.owns(event));
-            endpoint.map(|(sender, _)| (participant.id.clone(), sender.clone()))
+            endpoint.map(|(name, _)| (participant.id.clone(), name.clone()))
         });
-        if let Some((participant, sender)) = owner {
-            self.endpoint_failed(&participant, &sender, &error);
-            return;
+        if let Some((participant, name)) = owner {
+            return self.endpoint_failed(&participant, &name, error);
         }
         let owner = self.participants.values().find(|p| event.is_from(&format!("participant-{}", p.id)));
         match owner.map(|participant| participant.id.clone()) {
-            Some(id) => self.expel(&id, &error.to_string()),
+            Some(id) => self.expel(&id, Removal::Lost(error.to_string())),
             None => tracing::error!(path = ?event.path, detail, "an element without an owner failed"),
         }
     }
 
     pub(super) fn tell(&mut self, id: &ParticipantId, event: Event) {
-        let Some(participant) = self.participants.get(id) else { return };
+        // Who was cut off gets everything anew on coming back.
+        let Some(participant) = self.participants.get(id).filter(|participant| participant.lost.is_none()) else {
+            return;
+        };
         if let Err(error) = participant.events.try_send(event) {
             tracing::warn!(participant = %id, %error, "a session does not take its events");
             // Later, by the watch: nobody is removed while somebody else's message is half-way.

@@ -1,188 +1,254 @@
-//! The part of the room's task that opens endpoints, joins them by branches and ends them.
+//! The part of the room's task that opens peer connections, follows them and ends them.
 
-use super::Event;
+use std::time::Duration;
+
 use super::actor::Actor;
-use super::participant::{Publisher, Subscription};
-use super::publication::Publication;
-use crate::id::{EndpointId, ParticipantId};
+use super::command::{Done, Reply, Tracks, Wanted};
+use super::error::{RequestError, endpoint_code};
+use super::event::Event;
+use super::held::{Held, Publishing, Purpose, Receiving};
+use super::model::Role as ParticipantRole;
+use super::participant::{MAX_ENDPOINTS, Participant};
+use crate::id::{EndpointId, EndpointName, ParticipantId};
 use crate::webrtc::candidate::{self, Candidate, CandidatePolicy};
-use crate::webrtc::sdp::{self, Policy, Role};
-use crate::webrtc::{Endpoint, EndpointError, EndpointEvent, EndpointEventKind, IncomingTrack};
+use crate::webrtc::sdp::{self, Offer, Policy, Role};
+use crate::webrtc::{Endpoint, EndpointError, EndpointEvent, EndpointEventKind};
+
+/// What the client calls a new endpoint, and which one it shall replace.
+pub(super) struct Naming {
+    pub(super) name: EndpointName,
+    pub(super) replaces: Option<EndpointName>,
+}
 
 impl Actor {
-    pub(super) fn publish(&mut self, id: &ParticipantId, offer: &str) {
-        let Some(participant) = self.participants.get_mut(id) else { return };
-        let offer = match sdp::parse_offer(offer, Role::Publisher, &policy(&self.context.config)) {
-            Ok(offer) => offer,
-            Err(error) => return self.refuse(id, "bad_offer", &error.to_string(), Some(id)),
-        };
-        match Endpoint::publisher(&participant.bin, offer, &self.endpoints) {
-            Ok(endpoint) => {
-                // What was published before ends only when the tracks of the new endpoint arrive.
-                participant.publisher = Some(Publisher { waiting: Vec::new(), endpoint });
-                participant.release_candidates(id);
+    pub(super) fn publish(&mut self, id: &ParticipantId, naming: Naming, offer: &str, tracks: Tracks, reply: Reply) {
+        let prepared = self.offer(id, &naming.name, offer, Role::Publisher).and_then(|offer| {
+            if self.participants.get(id).is_some_and(|participant| participant.role == ParticipantRole::Viewer) {
+                return Err(RequestError::Forbidden("viewers publish nothing: ask a moderator for another role"));
             }
-            Err(error) => self.refuse(id, "endpoint_failed", &error.to_string(), Some(id)),
+            check_tracks(&offer, &tracks)?;
+            let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
+            Ok(Endpoint::publisher(&participant.bin, offer, &self.endpoints)?)
+        });
+        let purpose = Purpose::Publish(Publishing { tracks, waiting: Vec::new() });
+        self.hold(id, naming, prepared, purpose, reply);
+    }
+
+    pub(super) fn subscribe(&mut self, id: &ParticipantId, naming: Naming, offer: &str, wanted: Wanted, reply: Reply) {
+        if let Wanted::Of(sender) = &wanted
+            && !self.participants.contains_key(sender)
+        {
+            let _ = reply.send(Err(RequestError::UnknownParticipant(sender.clone())));
+            return;
+        }
+        let prepared = self.offer(id, &naming.name, offer, Role::Subscriber).and_then(|offer| {
+            let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
+            // Slots that change their person belong to no stream: a browser would keep one's lips to another's voice.
+            let stream = if let Wanted::Of(sender) = &wanted { sender.as_str() } else { "-" };
+            Ok(Endpoint::subscriber(&participant.bin, offer, stream, &self.endpoints)?)
+        });
+        let slots = prepared.as_ref().map_or(0, |endpoint| endpoint.slots().len());
+        let carried = std::iter::repeat_with(|| None).take(slots).collect();
+        self.hold(id, naming, prepared, Purpose::Receive(Receiving { wanted, carried }), reply);
+        self.arrange(id);
+    }
+
+    /// Reads an offer for a new endpoint called `name`.
+    fn offer(&self, id: &ParticipantId, name: &EndpointName, offer: &str, role: Role) -> Result<Offer, RequestError> {
+        let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
+        // In the tutorial's dialect a name is a sender's, and a second offer means a fresh start.
+        if participant.native {
+            if participant.endpoints.contains_key(name) {
+                return Err(RequestError::EndpointExists(name.clone()));
+            }
+            if participant.endpoints.len() >= MAX_ENDPOINTS {
+                return Err(RequestError::TooManyEndpoints(MAX_ENDPOINTS));
+            }
+        }
+        let policy = Policy::new(self.context.config.rooms.video_codec.into());
+        sdp::parse_offer(offer, role, &policy).map_err(RequestError::Offer)
+    }
+
+    fn hold(
+        &mut self,
+        id: &ParticipantId,
+        naming: Naming,
+        prepared: Result<Endpoint, RequestError>,
+        purpose: Purpose,
+        reply: Reply,
+    ) {
+        let (Some(participant), Ok(endpoint)) = (self.participants.get_mut(id), &prepared) else {
+            let error = prepared.err().unwrap_or(RequestError::NotJoined);
+            tracing::warn!(participant = %id, endpoint = %naming.name, %error, "an offer was refused");
+            let _ = reply.send(Err(error));
+            return;
+        };
+        tracing::debug!(participant = %id, name = %naming.name, endpoint = %endpoint.id(), "endpoint opened");
+        if let Ok(endpoint) = prepared {
+            // What a publisher of that name published before ends only when the tracks of the new endpoint arrive.
+            let held = Held::new(endpoint, purpose, naming.replaces, reply);
+            participant.endpoints.insert(naming.name.clone(), held);
+            participant.release_candidates(&naming.name);
         }
     }
 
-    pub(super) fn subscribe(&mut self, id: &ParticipantId, sender: &ParticipantId, offer: &str) {
-        if id == sender {
-            return self.publish(id, offer);
-        }
-        if !self.participants.contains_key(sender) {
-            let message =
-                format!("there is no participant {sender} in this room: subscribe to those that were announced");
-            return self.refuse(id, "unknown_participant", &message, Some(sender));
-        }
-        let offer = match sdp::parse_offer(offer, Role::Subscriber, &policy(&self.context.config)) {
-            Ok(offer) => offer,
-            Err(error) => return self.refuse(id, "bad_offer", &error.to_string(), Some(sender)),
-        };
-        let Some(participant) = self.participants.get_mut(id) else { return };
-        match Endpoint::subscriber(&participant.bin, offer, sender.as_str(), &self.endpoints) {
-            Ok(endpoint) => {
-                participant.subscriptions.insert(sender.clone(), Subscription::new(endpoint));
-                participant.release_candidates(sender);
-                self.feed(id, sender);
-            }
-            Err(error) => self.refuse(id, "endpoint_failed", &error.to_string(), Some(sender)),
-        }
-    }
-
-    pub(super) fn candidate(&mut self, id: &ParticipantId, sender: &ParticipantId, text: &str) {
+    pub(super) fn candidate(
+        &mut self,
+        id: &ParticipantId,
+        name: &EndpointName,
+        text: &str,
+    ) -> Result<Done, RequestError> {
         let policy = CandidatePolicy { tcp: self.context.config.ice.tcp, loopback: false };
         let candidate = match candidate::parse(text, policy) {
             Ok(Candidate::Line(candidate)) => candidate,
             Ok(Candidate::End) => String::new(),
-            Ok(Candidate::Ignored(reason)) => return tracing::debug!(participant = %id, ?reason, "candidate ignored"),
-            Err(error) => return self.refuse(id, "bad_candidate", &error.to_string(), Some(sender)),
+            Ok(Candidate::Ignored(reason)) => {
+                tracing::debug!(participant = %id, ?reason, "candidate ignored");
+                return Ok(Done::Nothing);
+            }
+            Err(error) => return Err(RequestError::Candidate(error.to_string())),
         };
-        let known = self.participants.contains_key(sender);
-        let Some(participant) = self.participants.get_mut(id) else { return };
-        if let Some(endpoint) = participant.endpoint(sender) {
-            return endpoint.add_candidate(&candidate);
+        let is_sender = self.participants.keys().any(|sender| EndpointName::of(sender) == *name);
+        let participant = self.participants.get_mut(id).ok_or(RequestError::NotJoined)?;
+        if let Some(endpoint) = participant.endpoint(name) {
+            endpoint.add_candidate(&candidate);
+            return Ok(Done::Nothing);
         }
-        if !known {
-            let message = format!("a candidate for {sender}, who is not in this room, was dropped");
-            self.refuse(id, "unknown_participant", &message, Some(sender));
-        } else if !participant.keep_candidate(sender, candidate) {
-            let message = format!("too many candidates for {sender} came before an offer: send the offer first");
-            self.refuse(id, "bad_candidate", &message, Some(sender));
+        if participant.native {
+            return Err(RequestError::UnknownEndpoint(name.clone()));
         }
+        if !is_sender {
+            return Err(RequestError::UnknownParticipant(ParticipantId::from_remote(name.as_str())));
+        }
+        if !participant.keep_candidate(name, candidate) {
+            let message = format!("too many candidates for {name} came before an offer: send the offer first");
+            return Err(RequestError::Candidate(message));
+        }
+        Ok(Done::Nothing)
+    }
+
+    pub(super) fn close_endpoint(&mut self, id: &ParticipantId, name: &EndpointName) -> Result<Done, RequestError> {
+        let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
+        let endpoint = participant.endpoint(name).ok_or_else(|| RequestError::UnknownEndpoint(name.clone()))?;
+        let endpoint = endpoint.id().clone();
+        self.end_endpoint(id, name, &endpoint);
+        Ok(Done::Nothing)
     }
 
     pub(super) fn endpoint_event(&mut self, event: EndpointEvent) {
-        let Some((id, sender)) = self.owner_of(&event.endpoint) else { return };
+        let Some((id, name)) = self.owner_of(&event.endpoint) else { return };
         match event.kind {
-            EndpointEventKind::Answer(sdp) => self.tell(&id, Event::Answer { sender, sdp }),
-            EndpointEventKind::Candidate(candidate) => self.tell(&id, Event::Candidate { sender, candidate }),
-            EndpointEventKind::Connected => self.connected(&id, &sender),
-            EndpointEventKind::Track(track) => self.track(&id, track),
-            EndpointEventKind::Failed(error) => self.endpoint_failed(&id, &sender, &error),
+            EndpointEventKind::Answer(sdp) => {
+                if let Some(held) = self.participants.get_mut(&id).and_then(|p| p.endpoints.get_mut(&name)) {
+                    held.reply(Ok(Done::Answer(sdp)));
+                }
+            }
+            EndpointEventKind::Candidate(candidate) => self.tell(&id, Event::Candidate { endpoint: name, candidate }),
+            EndpointEventKind::Connected => self.connected(&id, &name),
+            EndpointEventKind::Track(track) => self.track(&id, &name, track),
+            EndpointEventKind::Began(slot) => self.began(&id, &name, slot),
+            EndpointEventKind::Failed(error) => self.endpoint_failed(&id, &name, error),
         }
     }
 
-    fn owner_of(&self, endpoint: &EndpointId) -> Option<(ParticipantId, ParticipantId)> {
+    pub(super) fn owner_of(&self, endpoint: &EndpointId) -> Option<(ParticipantId, EndpointName)> {
         self.participants.values().find_map(|participant| {
             let found = participant.endpoints().find(|(_, candidate)| candidate.id() == endpoint);
-            found.map(|(sender, _)| (participant.id.clone(), sender.clone()))
+            found.map(|(name, _)| (participant.id.clone(), name.clone()))
         })
     }
 
-    fn connected(&mut self, id: &ParticipantId, sender: &ParticipantId) {
-        let Some(participant) = self.participants.get_mut(id) else { return };
-        let Some(endpoint) = participant.endpoint_mut(sender) else { return };
-        endpoint.set_connected();
-        tracing::debug!(participant = %id, %sender, "endpoint connected");
-        if id == sender {
-            let waiting = participant.publisher.as_mut().map(|p| std::mem::take(&mut p.waiting)).unwrap_or_default();
-            for track in waiting {
-                self.track(id, track);
-            }
+    fn connected(&mut self, id: &ParticipantId, name: &EndpointName) {
+        let Some(held) = self.participants.get_mut(id).and_then(|p| p.endpoints.get_mut(name)) else { return };
+        held.endpoint.set_connected();
+        tracing::debug!(participant = %id, %name, "endpoint connected");
+        let replaces = held.replaces.take();
+        let waiting = held.publishing_mut().map(|publishing| std::mem::take(&mut publishing.waiting));
+        for track in waiting.unwrap_or_default() {
+            self.track(id, name, track);
+        }
+        if let Some(old) = replaces.filter(|old| old != name) {
+            // It may have ended by itself meanwhile.
+            let _ = self.close_endpoint(id, &old);
         }
     }
 
-    /// A track of `id` arrived: once its endpoint is verified it is published to everybody who subscribed already.
-    fn track(&mut self, id: &ParticipantId, track: IncomingTrack) {
-        let Some(participant) = self.participants.get_mut(id) else { return };
-        let Some(publisher) = participant.publisher.as_mut() else { return };
-        if !publisher.endpoint.is_connected() {
-            publisher.waiting.push(track);
-            return;
+    /// Ends an endpoint that failed, and tells its owner.
+    pub(super) fn endpoint_failed(&mut self, id: &ParticipantId, name: &EndpointName, error: EndpointError) {
+        tracing::warn!(participant = %id, endpoint = %name, %error, "an endpoint failed");
+        let Some(held) = self.participants.get_mut(id).and_then(|p| p.endpoints.get_mut(name)) else { return };
+        let endpoint = held.endpoint.id().clone();
+        let (code, message) = (endpoint_code(&error), error.to_string());
+        let told = held.reply(Err(error.into()));
+        self.end_endpoint(id, name, &endpoint);
+        if !told {
+            self.tell(id, Event::Error { code, message, endpoint: Some(name.clone()) });
         }
-        let kind = track.codec.kind();
-        self.unpublish(id, kind);
-        let Some(participant) = self.participants.get_mut(id) else { return };
-        match Publication::new(self.pipeline.gst(), &participant.bin, track) {
-            Ok(publication) => {
-                participant.publications.insert(kind, publication);
-            }
-            Err(error) => return self.refuse(id, "endpoint_failed", &error.to_string(), Some(id)),
-        }
-        tracing::info!(participant = %id, %kind, "published");
-        let viewers: Vec<_> = self.participants.keys().filter(|viewer| *viewer != id).cloned().collect();
-        for viewer in viewers {
-            self.feed(&viewer, id);
-        }
-        self.feed_mix(id, kind);
     }
 
-    fn unpublish(&mut self, id: &ParticipantId, kind: crate::media::Kind) {
-        for viewer in self.participants.values_mut() {
-            if let Some(subscription) = viewer.subscriptions.get_mut(id) {
-                subscription.starve(kind);
-            }
+    fn end_endpoint(&mut self, id: &ParticipantId, name: &EndpointName, endpoint: &EndpointId) {
+        let published = self.participants.get(id).map(|p| p.published_by(endpoint)).unwrap_or_default();
+        for source in &published {
+            self.unpublish(id, *source);
         }
-        self.recordings.detach(id, kind);
         if let Some(participant) = self.participants.get_mut(id) {
-            participant.publications.remove(&kind);
+            participant.endpoints.remove(name);
+        }
+        if published.is_empty() {
+            self.arrange(id);
+        } else {
+            self.tell_changed(id);
+            self.arrange_all();
         }
     }
 
-    /// Gives `viewer` what `sender` publishes, if it has subscribed to it.
-    fn feed(&mut self, viewer: &ParticipantId, sender: &ParticipantId) {
-        let Some(mut participant) = self.participants.remove(viewer) else { return };
-        if let (Some(subscription), Some(sending)) =
-            (participant.subscriptions.get_mut(sender), self.participants.get(sender))
-            && let Err(error) = subscription.feed(&participant.bin, &sending.publications)
-        {
-            tracing::error!(%viewer, %sender, %error, "a track could not be forwarded");
-        }
-        self.participants.insert(viewer.clone(), participant);
-    }
-
-    pub(super) fn endpoint_failed(&mut self, id: &ParticipantId, sender: &ParticipantId, error: &EndpointError) {
-        let code = match error {
-            EndpointError::Fingerprint => "fingerprint_mismatch",
-            _ => "endpoint_failed",
+    /// Ends endpoints that did not connect in time or fell silent.
+    pub(super) fn end_overdue(&mut self) {
+        let rooms = &self.context.config.rooms;
+        let (short, long) = (rooms.silence_seconds, rooms.silence_seconds.max(rooms.reconnect_seconds));
+        let overdue = |participant: &Participant| {
+            let id = participant.id.clone();
+            // Who can come back finds the endpoints alive; whether somebody is there at all, the session knows.
+            let silence = Duration::from_secs(if participant.native { long } else { short });
+            let overdue = participant.endpoints().filter_map(|(name, endpoint)| {
+                endpoint.overdue(silence).map(|error| (id.clone(), name.clone(), error))
+            });
+            overdue.collect::<Vec<_>>()
         };
-        if id == sender {
-            for kind in crate::media::Kind::ALL {
-                self.unpublish(id, kind);
+        let overdue: Vec<_> = self.participants.values().flat_map(overdue).collect();
+        for (id, name, error) in overdue {
+            let Some(participant) = self.participants.get(&id) else { continue };
+            // Who sends nothing at all any more is not there any more. Natives come back, or their session ends.
+            let gone =
+                !participant.native && name == EndpointName::of(&id) && matches!(error, EndpointError::Silent(_));
+            let reason = error.to_string();
+            self.endpoint_failed(&id, &name, error);
+            if gone {
+                self.expel(&id, super::Removal::Lost(reason));
             }
-            if let Some(participant) = self.participants.get_mut(id) {
-                participant.publisher = None;
-            }
-        } else if let Some(participant) = self.participants.get_mut(id) {
-            participant.forget(sender);
         }
-        self.refuse(id, code, &error.to_string(), Some(sender));
-    }
-
-    /// Tells a participant that something of its own was not right.
-    pub(super) fn refuse(
-        &mut self,
-        id: &ParticipantId,
-        code: &'static str,
-        message: &str,
-        sender: Option<&ParticipantId>,
-    ) {
-        tracing::warn!(participant = %id, code, message, "refused");
-        self.tell(id, Event::Error { code, message: message.to_owned(), sender: sender.cloned() });
     }
 }
 
-fn policy(config: &crate::config::Config) -> Policy {
-    Policy::new(config.rooms.video_codec.into())
+/// Every accepted m-line has to be named, as something of its kind, and each source once.
+fn check_tracks(offer: &Offer, tracks: &Tracks) -> Result<(), RequestError> {
+    let Tracks::Named(tracks) = tracks else { return Ok(()) };
+    let mut seen = Vec::new();
+    for section in &offer.sections {
+        let mid = &section.mid;
+        let (source, _) = tracks.get(mid).ok_or_else(|| {
+            RequestError::Tracks(format!("tracks does not say what the m-line with mid {mid} carries"))
+        })?;
+        if source.kind() != section.kind {
+            return Err(RequestError::Tracks(format!("mid {mid} is {}, which {source:?} is not", section.kind)));
+        }
+        if seen.contains(source) {
+            return Err(RequestError::Tracks(format!("tracks names {source:?} twice: each source has one m-line")));
+        }
+        seen.push(*source);
+    }
+    match tracks.keys().find(|mid| !offer.sections.iter().any(|section| section.mid == **mid)) {
+        Some(mid) => Err(RequestError::Tracks(format!("the offer has no usable m-line with mid {mid:?}"))),
+        None => Ok(()),
+    }
 }

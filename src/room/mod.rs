@@ -1,21 +1,47 @@
 //! A room: one task owns its pipeline and all its participants.
 //!
-//! This file is a room's whole public surface: a [`Command`] goes in through a [`RoomHandle`], an [`Event`] comes out to
-//! each participant's session. Nobody else touches room state; GStreamer's callbacks send events to the task.
+//! A [`Command`] goes in through a [`RoomHandle`], an [`Event`] comes out to each participant's session. Nobody else
+//! touches room state; GStreamer's callbacks send events to the task.
+//!
+//! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
+//! looks at what, and how large). The task, `actor`, is spread over files by what it does: `presence` (who is here),
+//! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `recordings`.
 
 mod actor;
+mod chat;
+mod command;
+mod demand;
 mod endpoints;
+mod error;
+mod event;
+mod held;
+mod model;
+mod moderation;
 mod participant;
+mod presence;
 mod publication;
 mod recordings;
 mod registry;
+mod slots;
+mod speakers;
+mod stage;
+mod tracks;
+mod view;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::egress::manifest::Manifest;
-use crate::id::{ParticipantId, ParticipantName, RecordingId, RoomName};
-use crate::webrtc::LocalCandidate;
+use crate::id::{RecordingId, RoomName};
 
+pub use chat::MAX_CHARACTERS as MAX_CHAT_CHARACTERS;
+pub use command::{Command, Done, Moderation, Newcomer, Reply, Request, Tracks, Wanted};
+pub use error::{JoinError, RecordingError, RequestError};
+pub use event::{Event, Removal};
+pub use model::{
+    Connection, Height, Look, Member, Message, Quality, Role, Running, Settings, Snapshot, Source, Track, TrackId,
+    Waiter,
+};
+pub use participant::MAX_ENDPOINTS;
 pub use registry::{Registry, RoomContext};
 
 /// How many commands wait for a room before those who send them wait.
@@ -23,160 +49,6 @@ const COMMANDS: usize = 256;
 
 /// How many events may wait for a session; a session that is slower than that is dropped.
 pub const EVENTS: usize = 1024;
-
-/// Who is in a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The participant.
-    pub id: ParticipantId,
-    /// The name that it goes by.
-    pub name: ParticipantName,
-}
-
-/// A recording that runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Running {
-    /// The recording.
-    pub id: RecordingId,
-    /// When it began, in milliseconds since 1970.
-    pub started_at: u64,
-}
-
-/// What one may ask of a room.
-#[derive(Debug)]
-pub enum Command {
-    /// Come in. The first event is then [`Event::Joined`].
-    Join {
-        /// The name to go by.
-        name: ParticipantName,
-        /// Where events go.
-        events: mpsc::Sender<Event>,
-        /// The identifier given, or why not.
-        reply: oneshot::Sender<Result<ParticipantId, JoinError>>,
-    },
-    /// Go out, with everything that one brought.
-    Leave(ParticipantId),
-    /// Offer to send to the room.
-    Publish {
-        /// Who offers.
-        participant: ParticipantId,
-        /// The offer, as the client wrote it.
-        offer: String,
-    },
-    /// Offer to receive another participant.
-    Subscribe {
-        /// Who offers.
-        participant: ParticipantId,
-        /// Whom it wants to receive.
-        sender: ParticipantId,
-        /// The offer, as the client wrote it.
-        offer: String,
-    },
-    /// A remote candidate of the endpoint by which `participant` receives `sender`, or publishes if both are the same.
-    Candidate {
-        /// Whose candidate it is.
-        participant: ParticipantId,
-        /// Which of its endpoints is meant.
-        sender: ParticipantId,
-        /// The candidate, as the client wrote it; empty for the end of candidates.
-        candidate: String,
-    },
-    /// Record the mix of the room.
-    StartRecording(oneshot::Sender<Result<Manifest, RecordingError>>),
-    /// End a recording and finalise its file.
-    StopRecording {
-        /// Which.
-        id: RecordingId,
-        /// What became of it.
-        reply: oneshot::Sender<Result<Manifest, RecordingError>>,
-    },
-    /// Send everybody away and finalise what is being recorded.
-    Close,
-}
-
-/// What a room tells a participant.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// You are in; these were there before. Always the first event.
-    Joined {
-        /// Your identifier.
-        id: ParticipantId,
-        /// Everybody who was there before.
-        others: Vec<Member>,
-        /// The recording that runs, if any.
-        recording: Option<Running>,
-    },
-    /// Somebody came.
-    ParticipantJoined(Member),
-    /// Somebody went.
-    ParticipantLeft(ParticipantId),
-    /// The answer to the offer for `sender` (yourself for what you publish).
-    Answer {
-        /// Which of your endpoints is meant.
-        sender: ParticipantId,
-        /// The answer.
-        sdp: String,
-    },
-    /// A candidate of the server.
-    Candidate {
-        /// Which of your endpoints is meant.
-        sender: ParticipantId,
-        /// The candidate.
-        candidate: LocalCandidate,
-    },
-    /// From now on the room is recorded.
-    RecordingStarted(Running),
-    /// The recording is over.
-    RecordingStopped(Manifest),
-    /// Something of yours failed; the rest goes on.
-    Error {
-        /// A stable word for programs.
-        code: &'static str,
-        /// A sentence for people.
-        message: String,
-        /// Which of your endpoints is meant, if one is.
-        sender: Option<ParticipantId>,
-    },
-    /// You are out: this is the last event.
-    Removed {
-        /// Why, for people.
-        reason: String,
-    },
-}
-
-/// Why one cannot come in.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JoinError {
-    /// There are as many as allowed.
-    #[error("the room has {0} participants and no place for more: try again when somebody has left")]
-    Full(usize),
-    /// There are as many rooms as allowed.
-    #[error("the server has {0} rooms and no place for more: try again later")]
-    TooManyRooms(usize),
-    /// The room ended or the server stops.
-    #[error("the room is closing: try again")]
-    Closing,
-    /// The pipeline could not start.
-    #[error("the room could not be opened: {0}")]
-    Media(String),
-}
-
-/// Why a recording did not start or stop.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RecordingError {
-    /// One runs already.
-    #[error("the room is being recorded already, as {0}: stop that recording first")]
-    Already(RecordingId),
-    /// No such recording runs.
-    #[error("no recording {0} is running: see GET /api/v1/recordings")]
-    NotRunning(RecordingId),
-    /// There is no such room.
-    #[error("there is no room {0:?}: somebody has to join it first")]
-    NoRoom(String),
-    /// Mixing or writing could not start, or failed.
-    #[error("the recording failed: {0}")]
-    Media(String),
-}
 
 /// A way to reach a room; cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,17 +1,24 @@
 //! A person in a room, with everything that it publishes and receives. Owner: the room's task.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use tokio::sync::mpsc;
 
+use super::command::Newcomer;
+use super::event::Event;
+use super::held::Held;
+use super::model::{Connection, Member, Quality, Role, Source, Track};
 use super::publication::Publication;
-use super::{Event, Member};
-use crate::id::{ParticipantId, ParticipantName};
-use crate::media::Kind;
-use crate::media::graft::{self, Branch, GraftError};
-use crate::webrtc::{Endpoint, IncomingTrack};
+use super::view::View;
+use crate::id::{EndpointId, EndpointName, ParticipantId, ParticipantName};
+use crate::media::graft::{self, GraftError};
+use crate::webrtc::Endpoint;
+
+/// How many endpoints a participant may have by the native dialect: two, and some for screens, more slots and repairs.
+pub const MAX_ENDPOINTS: usize = 8;
 
 /// How many candidates may wait for their offer; a browser gathers far fewer.
 const EARLY_CANDIDATES: usize = 64;
@@ -21,80 +28,90 @@ const EARLY_CANDIDATES: usize = 64;
 pub(super) struct Participant {
     pub(super) id: ParticipantId,
     pub(super) name: ParticipantName,
+    pub(super) role: Role,
+    pub(super) native: bool,
+    pub(super) hand: bool,
+    pub(super) quality: Quality,
     pub(super) events: mpsc::Sender<Event>,
+    /// Rises with each session that takes over.
+    pub(super) session: u64,
+    /// Since when it cannot be reached.
+    pub(super) lost: Option<Instant>,
+    /// For coming back.
+    pub(super) resume: String,
+    /// The first message of the room's chat that it may read.
+    pub(super) chat_from: u64,
+    pub(super) view: View,
     /// Everything of this participant stands in here, `participant-<id>`.
     pub(super) bin: gst::Bin,
-    /// By sender; before the endpoints, so that branches are taken off first.
-    pub(super) subscriptions: BTreeMap<ParticipantId, Subscription>,
-    pub(super) publications: BTreeMap<Kind, Publication>,
-    pub(super) publisher: Option<Publisher>,
-    /// Candidates that came before their offer, by the endpoint that they are for.
-    early: BTreeMap<ParticipantId, Vec<String>>,
-}
-
-/// The publishing endpoint, with tracks that wait for its verification.
-#[derive(Debug)]
-pub(super) struct Publisher {
-    pub(super) waiting: Vec<IncomingTrack>,
-    pub(super) endpoint: Endpoint,
-}
-
-/// How a participant receives one other.
-#[derive(Debug)]
-pub(super) struct Subscription {
-    branches: BTreeMap<Kind, Branch>,
-    pub(super) endpoint: Endpoint,
+    /// Before the publications, so that branches are taken off first.
+    pub(super) endpoints: BTreeMap<EndpointName, Held>,
+    pub(super) publications: BTreeMap<Source, Publication>,
+    /// Candidates that came before their offer, as they may in the tutorial's dialect.
+    early: BTreeMap<EndpointName, Vec<String>>,
 }
 
 impl Participant {
     pub(super) fn new(
         pipeline: &gst::Pipeline,
         id: ParticipantId,
-        name: ParticipantName,
-        events: mpsc::Sender<Event>,
+        newcomer: Newcomer,
+        role: Role,
+        chat_from: u64,
     ) -> Result<Self, GraftError> {
         let bin = gst::Bin::with_name(&format!("participant-{id}"));
         graft::add(pipeline.upcast_ref(), &bin)?;
         Ok(Self {
             id,
-            name,
-            events,
+            name: newcomer.name,
+            role,
+            native: newcomer.native,
+            hand: false,
+            quality: Quality::Good,
+            events: newcomer.events,
+            session: 0,
+            lost: None,
+            resume: format!("{:032x}", rand::random::<u128>()),
+            chat_from,
+            view: View::default(),
             bin,
-            subscriptions: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             publications: BTreeMap::new(),
-            publisher: None,
             early: BTreeMap::new(),
         })
     }
 
     pub(super) fn member(&self) -> Member {
-        Member { id: self.id.clone(), name: self.name.clone() }
-    }
-
-    /// The endpoint by which it receives `sender`, or by which it publishes if that is itself.
-    pub(super) fn endpoint(&self, sender: &ParticipantId) -> Option<&Endpoint> {
-        if *sender == self.id {
-            return self.publisher.as_ref().map(|publisher| &publisher.endpoint);
+        let track =
+            |(source, publication): (&Source, &Publication)| Track { source: *source, muted: publication.muted };
+        Member {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            role: self.role,
+            connection: if self.lost.is_some() { Connection::Reconnecting } else { Connection::Connected },
+            hand: self.hand,
+            tracks: self.publications.iter().map(track).collect(),
         }
-        self.subscriptions.get(sender).map(|subscription| &subscription.endpoint)
     }
 
-    pub(super) fn endpoint_mut(&mut self, sender: &ParticipantId) -> Option<&mut Endpoint> {
-        if *sender == self.id {
-            return self.publisher.as_mut().map(|publisher| &mut publisher.endpoint);
-        }
-        self.subscriptions.get_mut(sender).map(|subscription| &mut subscription.endpoint)
+    pub(super) fn endpoint(&self, name: &EndpointName) -> Option<&Endpoint> {
+        self.endpoints.get(name).map(|held| &held.endpoint)
     }
 
-    /// All its endpoints, each with the sender that it is for.
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = (&ParticipantId, &Endpoint)> {
-        let publisher = self.publisher.iter().map(|publisher| (&self.id, &publisher.endpoint));
-        publisher.chain(self.subscriptions.iter().map(|(sender, subscription)| (sender, &subscription.endpoint)))
+    /// All its endpoints by name.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = (&EndpointName, &Endpoint)> {
+        self.endpoints.iter().map(|(name, held)| (name, &held.endpoint))
+    }
+
+    /// What comes in by an endpoint.
+    pub(super) fn published_by(&self, endpoint: &EndpointId) -> Vec<Source> {
+        let by = self.publications.iter().filter(|(_, publication)| publication.endpoint == *endpoint);
+        by.map(|(source, _)| *source).collect()
     }
 
     /// Keeps a candidate until its offer comes. Says whether there was room for it.
-    pub(super) fn keep_candidate(&mut self, sender: &ParticipantId, candidate: String) -> bool {
-        let kept = self.early.entry(sender.clone()).or_default();
+    pub(super) fn keep_candidate(&mut self, endpoint: &EndpointName, candidate: String) -> bool {
+        let kept = self.early.entry(endpoint.clone()).or_default();
         if kept.len() >= EARLY_CANDIDATES {
             return false;
         }
@@ -103,9 +120,9 @@ impl Participant {
     }
 
     /// Gives a new endpoint the candidates that came before its offer.
-    pub(super) fn release_candidates(&mut self, sender: &ParticipantId) {
-        let kept = self.early.remove(sender).unwrap_or_default();
-        if let Some(endpoint) = self.endpoint(sender) {
+    pub(super) fn release_candidates(&mut self, name: &EndpointName) {
+        let kept = self.early.remove(name).unwrap_or_default();
+        if let Some(endpoint) = self.endpoint(name) {
             for candidate in kept {
                 endpoint.add_candidate(&candidate);
             }
@@ -113,46 +130,27 @@ impl Participant {
     }
 
     /// Forgets everything that this participant has of `sender`.
-    pub(super) fn forget(&mut self, sender: &ParticipantId) {
-        self.subscriptions.remove(sender);
-        self.early.remove(sender);
+    pub(super) fn forget(&mut self, sender: &Participant) {
+        let name = EndpointName::of(&sender.id);
+        self.endpoints.remove(&name);
+        self.early.remove(&name);
+        for source in sender.publications.keys() {
+            self.drop_track(&super::TrackId { participant: sender.id.clone(), source: *source });
+        }
+    }
+
+    /// Takes a track out of all slots.
+    pub(super) fn drop_track(&mut self, track: &super::TrackId) {
+        for held in self.endpoints.values_mut() {
+            held.drop_track(track);
+        }
     }
 }
 
 impl Drop for Participant {
     fn drop(&mut self) {
-        self.subscriptions.clear();
-        self.publisher = None;
+        self.endpoints.clear();
         self.publications.clear();
         graft::remove(&self.bin);
-    }
-}
-
-impl Subscription {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { branches: BTreeMap::new(), endpoint }
-    }
-
-    /// Feeds each slot from the publication of its kind and codec, as far as there is one. `bin` is the viewer's.
-    pub(super) fn feed(
-        &mut self,
-        bin: &gst::Bin,
-        publications: &BTreeMap<Kind, Publication>,
-    ) -> Result<(), GraftError> {
-        for slot in self.endpoint.slots() {
-            let Some(publication) = publications.get(&slot.kind()) else { continue };
-            if self.branches.contains_key(&slot.kind()) || publication.codec() != slot.codec {
-                continue;
-            }
-            slot.forwarder.switch(publication.throttle());
-            let sink = slot.forwarder.static_pad("sink").ok_or(GraftError::Missing("plenumforwarder"))?;
-            self.branches.insert(slot.kind(), Branch::new(publication.tee(), Some(bin), &sink)?);
-        }
-        Ok(())
-    }
-
-    /// Takes it off a publication that ends.
-    pub(super) fn starve(&mut self, kind: Kind) {
-        self.branches.remove(&kind);
     }
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
+use super::demand::Demand;
 use crate::elements::forwarder::{Forwarder, KeyframeThrottle, Output};
+use crate::elements::meter::Meter;
+use crate::id::EndpointId;
 use crate::media::Codec;
 use crate::media::graft::{self, Branch, GraftError};
 use crate::media::link::Outlet;
@@ -22,6 +25,12 @@ const TAP_PAYLOAD: u8 = 96;
 /// A published track.
 #[derive(Debug)]
 pub(super) struct Publication {
+    /// By which it comes in.
+    pub(super) endpoint: EndpointId,
+    /// Whether it reaches nobody.
+    pub(super) muted: bool,
+    pub(super) demand: Demand,
+    pub(super) meter: Arc<Meter>,
     tap: Option<Tap>,
     source: gst::GhostPad,
     tee: gst::Element,
@@ -38,8 +47,13 @@ pub(super) struct Tap {
 }
 
 impl Publication {
-    /// Puts a tee behind `track`, which comes out of the participant's `bin`, and lets its packets pass.
-    pub(super) fn new(pipeline: &gst::Pipeline, bin: &gst::Bin, mut track: IncomingTrack) -> Result<Self, GraftError> {
+    /// Puts a tee behind `track`, which comes by `endpoint` out of the participant's `bin`, and lets its packets pass.
+    pub(super) fn new(
+        pipeline: &gst::Pipeline,
+        bin: &gst::Bin,
+        endpoint: EndpointId,
+        mut track: IncomingTrack,
+    ) -> Result<Self, GraftError> {
         let tee = gst::ElementFactory::make("tee")
             .property("allow-not-linked", true)
             .build()
@@ -47,8 +61,18 @@ impl Publication {
         let source = graft::open(bin, &track.pad)?;
         graft::add(pipeline.upcast_ref(), &tee)?;
         let throttle = KeyframeThrottle::new(KEYFRAME_INTERVAL);
-        let publication = Self { tap: None, source, tee, codec: track.codec, throttle };
-        let sink = publication.tee.static_pad("sink").ok_or(GraftError::Missing("tee"))?;
+        let sink = tee.static_pad("sink").ok_or(GraftError::Missing("tee"))?;
+        let publication = Self {
+            endpoint,
+            muted: false,
+            demand: Demand::new(),
+            meter: Meter::attach(&sink, track.level),
+            tap: None,
+            source,
+            tee,
+            codec: track.codec,
+            throttle,
+        };
         publication.source.link(&sink).map_err(GraftError::link("publishing a track"))?;
         track.release();
         Ok(publication)

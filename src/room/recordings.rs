@@ -7,12 +7,11 @@ use gstreamer::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
-use super::{Event, Member, RecordingError, Running};
+use super::{Event, Member, RecordingError, Running, Source};
 use crate::config;
 use crate::egress::manifest::{Attendee, Manifest, State};
 use crate::egress::recording::{Recording, Spec};
-use crate::id::{ParticipantId, RecordingId};
-use crate::media::Kind;
+use crate::id::{ParticipantId, ParticipantName, RecordingId};
 use crate::media::description::Values;
 use crate::mix::{Mix, MixError, MixSettings, MixState};
 
@@ -73,14 +72,14 @@ impl Recordings {
         self.tell_mix(|mix| mix.add_participant(&member.id, &member.name));
     }
 
+    /// Whether there is a mix.
+    pub(super) fn mixes(&self) -> bool {
+        self.mix.is_some()
+    }
+
     /// Takes somebody out of the mix, if there is one.
     pub(super) fn remove(&self, id: &ParticipantId) {
         self.tell_mix(|mix| mix.remove_participant(id));
-    }
-
-    /// Takes a track out of the mix, if there is one.
-    pub(super) fn detach(&self, id: &ParticipantId, kind: Kind) {
-        self.tell_mix(|mix| mix.detach(id, kind));
     }
 
     fn tell_mix(&self, say: impl FnOnce(&Mix) -> Result<(), MixError>) {
@@ -193,27 +192,42 @@ impl Actor {
         self.recordings.mix = Some(mix);
         let everybody: Vec<_> = self.participants.keys().cloned().collect();
         for id in everybody {
-            for kind in Kind::ALL {
-                self.feed_mix(&id, kind);
+            for source in Source::ALL {
+                self.feed_mix(&id, source);
             }
         }
+        self.ask_publishers();
         Ok(())
     }
 
-    /// Gives the mix a track, if there are both.
-    pub(super) fn feed_mix(&mut self, id: &ParticipantId, kind: Kind) {
+    /// Gives the mix a track, if there are both and it is not muted.
+    pub(super) fn feed_mix(&mut self, id: &ParticipantId, source: Source) {
         let Some(mix) = &self.recordings.mix else { return };
-        let Some(publication) = self.participants.get_mut(id).and_then(|p| p.publications.get_mut(&kind)) else {
+        let Some(participant) = self.participants.get_mut(id) else { return };
+        let name = participant.name.clone();
+        let Some(publication) = participant.publications.get_mut(&source).filter(|publication| !publication.muted)
+        else {
             return;
         };
+        let tile = tile(id, source);
         let codec = publication.codec();
-        match publication.tap(self.pipeline.gst()) {
-            Ok(outlet) => {
-                if let Err(error) = mix.attach(id, codec, outlet) {
-                    tracing::warn!(participant = %id, %kind, %error, "a track is not in the mix");
-                }
+        let fed = publication.tap(self.pipeline.gst()).map_err(|error| error.to_string()).and_then(|outlet| {
+            if source.is_shared() {
+                mix.add_participant(&tile, &shared_name(&name)).map_err(|error| error.to_string())?;
             }
-            Err(error) => tracing::error!(participant = %id, %kind, %error, "a track could not be tapped for the mix"),
+            mix.attach(&tile, codec, outlet).map_err(|error| error.to_string())
+        });
+        if let Err(error) = fed {
+            tracing::warn!(participant = %id, ?source, %error, "a track is not in the mix");
+        }
+    }
+
+    /// Takes a track out of the mix, if it is there.
+    pub(super) fn starve_mix(&self, id: &ParticipantId, source: Source) {
+        let tile = tile(id, source);
+        self.recordings.tell_mix(|mix| mix.detach(&tile, source.kind()));
+        if source == Source::Screen {
+            self.recordings.tell_mix(|mix| mix.remove_participant(&tile));
         }
     }
 
@@ -224,6 +238,15 @@ impl Actor {
             publication.close_tap();
         }
     }
+}
+
+/// The tile that shows a track: a shared screen has one beside its owner's.
+fn tile(id: &ParticipantId, source: Source) -> ParticipantId {
+    if source.is_shared() { ParticipantId::from_remote(&format!("{id}-screen")) } else { id.clone() }
+}
+
+fn shared_name(name: &ParticipantName) -> ParticipantName {
+    ParticipantName::parse(&format!("{name}'s screen")).unwrap_or_else(|_| name.clone())
 }
 
 fn attendee(member: &Member) -> Attendee {

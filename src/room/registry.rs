@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::actor::Actor;
-use super::{COMMANDS, Command, Event, JoinError, RoomHandle};
+use super::{COMMANDS, Command, Event, JoinError, Newcomer, RoomHandle};
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
-use crate::id::{ParticipantId, ParticipantName, RecordingId, RoomName};
+use crate::id::{ParticipantId, RecordingId, RoomName};
 use crate::media::description::Descriptions;
 
 /// How often a join is tried again when it meets a room that is just ending.
@@ -66,20 +66,19 @@ impl Registry {
         self.get(&RoomName::parse(&manifest.room).ok()?)
     }
 
-    /// Joins a room, which is opened if nobody is in it. The first of `events` is then [`Event::Joined`].
+    /// Joins a room, which is opened if nobody is in it. `newcomer` may be asked for more than once.
     ///
     /// # Errors
     /// When room or server are full or closing, or the room cannot be opened.
     pub async fn join(
         &self,
         room: &RoomName,
-        name: &ParticipantName,
-        events: &mpsc::Sender<Event>,
+        newcomer: impl Fn() -> Newcomer,
     ) -> Result<(RoomHandle, ParticipantId), JoinError> {
         for _ in 0..JOIN_TRIES {
             let handle = self.open(room)?;
             let (reply, answer) = oneshot::channel();
-            let command = Command::Join { name: name.clone(), events: events.clone(), reply };
+            let command = Command::Join { newcomer: newcomer(), reply };
             if handle.commands.send(command).await.is_err() {
                 continue;
             }
@@ -90,6 +89,23 @@ impl Registry {
             }
         }
         Err(JoinError::Closing)
+    }
+
+    /// Comes back to a room with the secret of the last [`Event::Joined`].
+    ///
+    /// # Errors
+    /// When there is no such place any more.
+    pub async fn resume(
+        &self,
+        room: &RoomName,
+        resume: String,
+        events: mpsc::Sender<Event>,
+    ) -> Result<(RoomHandle, ParticipantId), JoinError> {
+        let handle = self.get(room).ok_or(JoinError::Resume)?;
+        let (reply, answer) = oneshot::channel();
+        handle.send(Command::Resume { resume, events, reply }).await;
+        let id = answer.await.unwrap_or(Err(JoinError::Resume))?;
+        Ok((handle, id))
     }
 
     fn open(&self, name: &RoomName) -> Result<RoomHandle, JoinError> {

@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::extract::{Event, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo, layer::SocketIoLayer};
 use tokio::sync::{mpsc, oneshot};
 
+use super::inbox::{Acknowledgement, Inbound, Inbox};
+use super::native::Request;
 use super::session::Session;
 use super::tutorial;
-use crate::config::Ice;
+use crate::config::Config;
 use crate::room::Registry;
 
-/// The largest message, in bytes: an SDP of 64 KiB in JSON fits with room to spare.
+/// The largest message, in bytes: an SDP of 192 KiB in JSON fits with room to spare.
 const MAX_MESSAGE: usize = 256 * 1024;
 
 /// How many messages of one client may wait; a browser that joins a full room sends some hundreds.
@@ -31,8 +33,8 @@ const PING_TIMEOUT: Duration = Duration::from_secs(8);
 pub struct Signaling {
     /// All rooms.
     pub registry: Registry,
-    /// What the page gets as `iceServers`.
-    pub ice: Arc<Ice>,
+    /// What the operator set.
+    pub config: Arc<Config>,
 }
 
 /// The Socket.IO service, to be laid around the HTTP service. Speaks Engine.IO 3 and 4 by polling and websocket.
@@ -54,28 +56,13 @@ pub fn layer(signaling: Signaling) -> (SocketIoLayer, SocketIo) {
         .build_layer();
     let connected = move |socket: SocketRef| {
         // The session begins when it may answer; what its client said before waits in the queue.
-        if let Some(Inbox { messages, gone }) = take_inbox(&socket) {
-            let signaling = signaling.clone();
-            tokio::spawn(Session::new(socket, signaling.registry, signaling.ice).run(messages, gone));
+        if let Some(inbox) = Inbox::take_from(&socket) {
+            tokio::spawn(Session::new(socket, signaling.clone()).run(inbox));
         }
         ready(())
     };
     io.ns("/", connected.with(listen));
     (layer, io)
-}
-
-/// What a client says, until its session takes it.
-#[derive(Debug)]
-struct Inbox {
-    messages: mpsc::Receiver<Value>,
-    gone: oneshot::Receiver<()>,
-}
-
-/// Extensions hold what can be cloned, so the one inbox is taken out of a shared place.
-type Held = Arc<Mutex<Option<Inbox>>>;
-
-fn take_inbox(socket: &SocketRef) -> Option<Inbox> {
-    socket.extensions.remove::<Held>()?.lock().ok()?.take()
 }
 
 /// Begins to listen to a client. A middleware, because handlers of connections run after the client has been told that
@@ -84,22 +71,33 @@ async fn listen(socket: SocketRef) -> Result<(), Infallible> {
     let (queue, messages) = mpsc::channel(MAX_WAITING);
     let (went, gone) = oneshot::channel();
     tracing::debug!(session = %socket.id, "connected");
-    let take = move |socket: SocketRef, message: Value| {
-        if let Err(error) = queue.try_send(message) {
+    let take = move |socket: &SocketRef, said: Inbound| {
+        if let Err(error) = queue.try_send(said) {
             tracing::warn!(session = %socket.id, %error, "a client sends faster than its room can take: disconnected");
-            let _ = socket.disconnect();
+            let _ = socket.clone().disconnect();
         }
     };
-    let take_other = take.clone();
     // Queued before the future is made: socketioxide runs futures side by side, and the order would be lost. What is no
-    // JSON object of ours becomes null, which the session refuses like any other nonsense.
+    // JSON becomes null, which the session refuses like any other nonsense.
+    let take_message = take.clone();
     socket.on(tutorial::EVENT, move |socket: SocketRef, TryData::<Value>(message)| {
-        take(socket, message.unwrap_or(Value::Null));
+        take_message(&socket, Inbound::Message(message.unwrap_or(Value::Null)));
         ready(())
     });
-    socket.on_fallback(move |socket: SocketRef| {
-        take_other(socket, Value::Null);
+    let take_request = move |socket: SocketRef, event: &str, data: Result<Value, _>, ack: Acknowledgement| {
+        let data = data.unwrap_or(Value::Null);
+        take(&socket, Inbound::Request { event: event.to_owned(), data, ack });
         ready(())
+    };
+    let take_other = take_request.clone();
+    for event in Request::NAMES {
+        let take = take_request.clone();
+        socket.on(event, move |socket: SocketRef, TryData::<Value>(data), ack: Acknowledgement| {
+            take(socket, event, data, ack)
+        });
+    }
+    socket.on_fallback(move |socket: SocketRef, Event(event): Event, TryData::<Value>(data), ack: Acknowledgement| {
+        take_other(socket, &event, data, ack)
     });
     let went = Arc::new(Mutex::new(Some(went)));
     socket.on_disconnect(move |socket: SocketRef| {
@@ -109,6 +107,6 @@ async fn listen(socket: SocketRef) -> Result<(), Infallible> {
         }
         ready(())
     });
-    socket.extensions.insert::<Held>(Arc::new(Mutex::new(Some(Inbox { messages, gone }))));
+    Inbox { messages, gone }.leave_at(&socket);
     Ok(())
 }

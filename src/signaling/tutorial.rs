@@ -29,9 +29,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ice::{self, IceServer};
 use crate::config::Ice;
 use crate::egress::manifest::{Manifest, State};
-use crate::room::{Event, Member, Running};
+use crate::id::{EndpointName, ParticipantId};
+use crate::room::{Event, Member, Request, Running, Tracks, Wanted};
 
 /// The Socket.IO event that carries everything.
 pub const EVENT: &str = "message";
@@ -147,19 +149,6 @@ pub struct User {
     pub name: String,
 }
 
-/// One entry of a browser's `iceServers`.
-#[derive(Debug, Clone, Serialize)]
-pub struct IceServer {
-    /// `stun:` or `turn:`.
-    pub urls: String,
-    /// For TURN.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// For TURN.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-}
-
 /// A running recording.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -183,23 +172,22 @@ pub struct IceCandidate {
 }
 
 impl ServerMessage {
-    /// What `event` is in this dialect.
+    /// What `event` is in this dialect, if it has a word for it.
     #[must_use]
-    pub fn from_event(event: Event, ice: &Ice) -> Self {
-        match event {
-            Event::Joined { id, others, recording } => Self::ExistingParticipants {
-                userid: id.to_string(),
-                existing_users: others.into_iter().map(User::from).collect(),
-                ice_servers: ice_servers(ice),
-                recording: recording.map(Recording::from),
+    pub fn from_event(event: Event, ice: &Ice) -> Option<Self> {
+        Some(match event {
+            Event::Joined(snapshot) => Self::ExistingParticipants {
+                existing_users: snapshot.members.into_iter().filter(|m| m.id != snapshot.id).map(User::from).collect(),
+                userid: snapshot.id.to_string(),
+                ice_servers: ice::servers(ice),
+                recording: snapshot.settings.recording.map(Recording::from),
             },
             Event::ParticipantJoined(member) => {
                 Self::NewParticipantArrived { userid: member.id.to_string(), user_name: member.name.to_string() }
             }
             Event::ParticipantLeft(id) => Self::ParticipantLeft { userid: id.to_string() },
-            Event::Answer { sender, sdp } => Self::ReceiveVideoAnswer { senderid: sender.to_string(), sdp_answer: sdp },
-            Event::Candidate { sender, candidate } => Self::Candidate {
-                userid: sender.to_string(),
+            Event::Candidate { endpoint, candidate } => Self::Candidate {
+                userid: endpoint.to_string(),
                 candidate: IceCandidate {
                     candidate: candidate.candidate,
                     sdp_mid: candidate.mid,
@@ -208,11 +196,21 @@ impl ServerMessage {
             },
             Event::RecordingStarted(running) => Self::RecordingStarted(running.into()),
             Event::RecordingStopped(manifest) => Self::recording_stopped(&manifest),
-            Event::Error { code, message, sender } => {
-                Self::Error { code, message, userid: sender.map(|sender| sender.to_string()) }
+            Event::Error { code, message, endpoint } => {
+                Self::Error { code, message, userid: endpoint.map(|endpoint| endpoint.to_string()) }
             }
-            Event::Removed { reason } => Self::Error { code: "removed", message: reason, userid: None },
-        }
+            Event::Removed(removal) => Self::Error { code: "removed", message: removal.to_string(), userid: None },
+            Event::Waiting
+            | Event::ParticipantChanged(_)
+            | Event::Slots { .. }
+            | Event::Speaker(_)
+            | Event::Demand { .. }
+            | Event::Quality(..)
+            | Event::RoomChanged(_)
+            | Event::Lobby(_)
+            | Event::Muted { .. }
+            | Event::Chat(_) => return None,
+        })
     }
 
     fn recording_stopped(manifest: &Manifest) -> Self {
@@ -236,20 +234,22 @@ impl From<Running> for Recording {
     }
 }
 
-fn ice_servers(ice: &Ice) -> Vec<IceServer> {
-    let stun = ice.stun.iter().map(|url| IceServer { urls: url.clone(), username: None, credential: None });
-    let turn = ice.turn.iter().map(|turn| IceServer {
-        urls: turn.url.clone(),
-        username: Some(turn.username.clone()),
-        credential: Some(turn.credential.clone()),
-    });
-    stun.chain(turn).collect()
+/// What [`ClientMessage::ReceiveVideoFrom`] asks of the room: `userid` is whom to receive, or oneself to publish.
+#[must_use]
+pub fn offer(own: &ParticipantId, userid: &str, offer: String) -> Request {
+    let sender = ParticipantId::from_remote(userid);
+    let endpoint = EndpointName::of(&sender);
+    if sender == *own {
+        Request::Publish { endpoint, offer, tracks: Tracks::ByKind, replaces: None }
+    } else {
+        Request::Subscribe { endpoint, offer, wanted: Wanted::Of(sender), replaces: None }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{ParticipantId, ParticipantName};
+    use crate::id::ParticipantId;
     use serde_json::json;
 
     #[test]
@@ -271,33 +271,56 @@ mod tests {
         assert!(parse(json!({"userName": "ann"})).is_err());
     }
 
+    fn member(id: &str, name: &str) -> Member {
+        Member {
+            id: ParticipantId::from_remote(id),
+            name: crate::id::ParticipantName::parse(name).expect("a name"),
+            role: crate::room::Role::Participant,
+            connection: crate::room::Connection::Connected,
+            hand: false,
+            tracks: Vec::new(),
+        }
+    }
+
+    fn joined(members: Vec<Member>) -> Event {
+        let name = crate::id::RoomName::parse("tea").expect("a name");
+        let settings = crate::room::Settings { name, locked: false, lobby: false, recording: None };
+        Event::Joined(Box::new(crate::room::Snapshot {
+            id: ParticipantId::from_remote("q"),
+            resume: None,
+            session: 0,
+            members,
+            settings,
+            speaker: None,
+            chat: Vec::new(),
+            endpoints: Vec::new(),
+        }))
+    }
+
     #[test]
     fn field_names_are_the_tutorials() {
         let ice = crate::config::Config::default().ice;
-        let member =
-            Member { id: ParticipantId::from_remote("p"), name: ParticipantName::parse("ann").expect("a name") };
-        let joined =
-            Event::Joined { id: ParticipantId::from_remote("q"), others: vec![member.clone()], recording: None };
+        let wire = |event, ice: &Ice| serde_json::to_value(ServerMessage::from_event(event, ice)).expect("JSON");
         assert_eq!(
-            serde_json::to_value(ServerMessage::from_event(joined, &ice)).expect("JSON"),
+            wire(joined(vec![member("p", "ann"), member("q", "me")]), &ice),
             json!({"event": "existingParticipants", "userid": "q", "existingUsers": [{"id": "p", "name": "ann"}], "iceServers": [], "recording": null})
         );
         assert_eq!(
-            serde_json::to_value(ServerMessage::from_event(Event::ParticipantJoined(member), &ice)).expect("JSON"),
+            wire(Event::ParticipantJoined(member("p", "ann")), &ice),
             json!({"event": "newParticipantArrived", "userid": "p", "username": "ann"})
         );
         let turn = crate::config::Turn { url: "turn:t:3478".into(), username: "u".into(), credential: "c".into() };
-        let ice = crate::config::Ice { stun: vec!["stun:s:3478".into()], turn: vec![turn], ..ice };
-        let joined = Event::Joined { id: ParticipantId::from_remote("q"), others: Vec::new(), recording: None };
+        let ice = Ice { stun: vec!["stun:s:3478".into()], turn: vec![turn], ..ice };
         assert_eq!(
-            serde_json::to_value(ServerMessage::from_event(joined, &ice)).expect("JSON")["iceServers"],
+            wire(joined(Vec::new()), &ice)["iceServers"],
             json!([{"urls": "stun:s:3478"}, {"urls": "turn:t:3478", "username": "u", "credential": "c"}])
         );
         let candidate = crate::webrtc::LocalCandidate { candidate: "candidate:1".into(), mid: "0".into(), line: 0 };
-        let event = Event::Candidate { sender: ParticipantId::from_remote("p"), candidate };
+        let endpoint = EndpointName::of(&ParticipantId::from_remote("p"));
         assert_eq!(
-            serde_json::to_value(ServerMessage::from_event(event, &ice)).expect("JSON"),
+            wire(Event::Candidate { endpoint, candidate }, &ice),
             json!({"event": "candidate", "userid": "p", "candidate": {"candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": 0}})
         );
+        assert!(ServerMessage::from_event(Event::Speaker(None), &ice).is_none(), "no word for it");
     }
 }

@@ -84,6 +84,8 @@ pub enum EndpointEventKind {
     Connected,
     /// A published track arrived; it stays blocked until [`IncomingTrack::release`].
     Track(IncomingTrack),
+    /// The first packet of the track that was last put into this slot has passed.
+    Began(usize),
     /// The endpoint is over.
     Failed(EndpointError),
 }
@@ -131,7 +133,7 @@ impl Endpoint {
         webrtcbin.set_property("latency", context.jitter_milliseconds);
         ice::apply(&element, &context.ice);
         let heard = Heard::now();
-        tuning::tune(&webrtcbin, max_streams(&offer), &heard);
+        tuning::tune(&webrtcbin, &offer, &heard);
         let endpoint = Self {
             id,
             webrtcbin,
@@ -151,6 +153,12 @@ impl Endpoint {
     #[must_use]
     pub fn id(&self) -> &EndpointId {
         &self.id
+    }
+
+    /// How long nothing but STUN was heard from the peer.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.heard.silence()
     }
 
     /// The name of its webrtcbin, as it appears in bus paths.
@@ -174,6 +182,7 @@ impl Endpoint {
     /// Notes that [`EndpointEventKind::Connected`] came, and lets its slots send.
     pub fn set_connected(&mut self) {
         self.connected = true;
+        tuning::settle(&self.webrtcbin);
         for slot in &self.slots {
             slot.forwarder.set_open(true);
         }
@@ -263,11 +272,6 @@ impl Drop for Endpoint {
         }
         graft::remove(&self.webrtcbin);
     }
-}
-
-/// What the client declared, and two for what it may yet send: each undeclared SSRC would cost a pad and two threads.
-fn max_streams(offer: &Offer) -> u32 {
-    u32::try_from(offer.ssrc_count()).unwrap_or(u32::MAX).saturating_add(2)
 }
 
 fn element_name(id: &EndpointId) -> String {

@@ -1,6 +1,6 @@
 //! Receiving what a client publishes: its codecs are chosen here, its tracks appear blocked.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -8,14 +8,18 @@ use gstreamer_webrtc as gst_webrtc;
 use tokio::sync::mpsc;
 
 use super::endpoint::{Endpoint, EndpointContext, EndpointError, EndpointEvent, EndpointEventKind, report};
-use super::sdp::Offer;
+use super::sdp::{AUDIO_LEVEL, Offer};
 use crate::media::Codec;
 
 /// A track that a publisher sends, blocked until somebody has linked it.
 #[derive(Debug)]
 pub struct IncomingTrack {
+    /// The m-line that it came by.
+    pub mid: String,
     /// The codec it was negotiated with.
     pub codec: Codec,
+    /// The identifier of the audio level header extension (RFC 6464), if its packets have one.
+    pub level: Option<u8>,
     /// webrtcbin's source pad.
     pub pad: gst::Pad,
     block: Option<gst::PadProbeId>,
@@ -62,7 +66,7 @@ impl Endpoint {
 
     fn announce_tracks(&self, events: &mpsc::Sender<EndpointEvent>) {
         let (id, events) = (self.id.clone(), events.clone());
-        let codecs: Vec<Codec> = self.offer.sections.iter().map(|section| section.codec.codec).collect();
+        let offer = Arc::clone(&self.offer);
         self.webrtcbin.connect_pad_added(move |_, pad| {
             if pad.direction() != gst::PadDirection::Src {
                 return;
@@ -70,11 +74,19 @@ impl Endpoint {
             let block = pad.add_probe(gst::PadProbeType::BLOCK_DOWNSTREAM, |_, _| gst::PadProbeReturn::Ok);
             let transceiver = pad.property::<Option<gst_webrtc::WebRTCRTPTransceiver>>("transceiver");
             let line = transceiver.map_or(usize::MAX, |transceiver| transceiver.mlineindex() as usize);
-            let Some(&codec) = codecs.get(line) else {
+            let Some(section) = offer.sections.get(line) else {
                 tracing::warn!(endpoint = %id, pad = %pad.name(), "a track without an m-line stays blocked");
                 return;
             };
-            report(&events, &id, EndpointEventKind::Track(IncomingTrack { codec, pad: pad.clone(), block }));
+            let level = section.extensions.iter().find(|extension| extension.uri == AUDIO_LEVEL);
+            let track = IncomingTrack {
+                mid: section.mid.clone(),
+                codec: section.codec.codec,
+                level: level.map(|extension| extension.id),
+                pad: pad.clone(),
+                block,
+            };
+            report(&events, &id, EndpointEventKind::Track(track));
         });
     }
 }

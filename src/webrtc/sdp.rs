@@ -61,7 +61,7 @@ impl Policy {
         Self {
             video,
             max_sections: 64,
-            max_bytes: 64 * 1024,
+            max_bytes: 192 * 1024,
             max_ssrcs: 4,
             max_candidates: 32,
             candidates: CandidatePolicy::default(),

@@ -8,7 +8,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_webrtc as gst_webrtc;
 
-use super::endpoint::{Endpoint, EndpointContext, EndpointError};
+use super::endpoint::{Endpoint, EndpointContext, EndpointError, EndpointEventKind, report};
 use super::sdp::Offer;
 use crate::elements::forwarder::{Forwarder, KeyframeThrottle, Output};
 use crate::media::graft::{self, GraftError};
@@ -17,6 +17,8 @@ use crate::media::{Codec, Kind};
 /// One m-line of a subscribing endpoint.
 #[derive(Debug)]
 pub struct Slot {
+    /// The client's name for its m-line.
+    pub mid: String,
     /// What it can carry.
     pub codec: Codec,
     /// The head of its branch; stays closed until the endpoint is connected and verified.
@@ -39,7 +41,8 @@ impl Slot {
 }
 
 impl Endpoint {
-    /// An endpoint in `bin` that sends to the client of `offer`; `stream` names the one MediaStream of its tracks.
+    /// An endpoint in `bin` that sends to the client of `offer`; `stream` names the one MediaStream of its tracks; with
+    /// `-` they have none (RFC 8830), and are not synchronised with each other.
     ///
     /// # Errors
     /// When webrtcbin or a forwarder cannot be made. What goes wrong later arrives as
@@ -62,7 +65,9 @@ impl Endpoint {
             let forwarder = Forwarder::new(&format!("forwarder-{}-{index}", endpoint.id), output, throttle);
             graft::add(bin, &forwarder)?;
             caps.extend(offer.preferences(index, Some(ssrc)));
-            endpoint.slots.push(Slot { codec, forwarder, seen: AtomicU64::new(0) });
+            let (id, events) = (endpoint.id.clone(), context.events.clone());
+            forwarder.on_began(move || report(&events, &id, EndpointEventKind::Began(index)));
+            endpoint.slots.push(Slot { mid: section.mid.clone(), codec, forwarder, seen: AtomicU64::new(0) });
         }
         let forwarders: Vec<_> = endpoint.slots.iter().map(|slot| slot.forwarder.clone()).collect();
         endpoint.negotiate(

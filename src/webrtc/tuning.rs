@@ -1,11 +1,22 @@
 //! What a forwarding server wants otherwise than webrtcbin's defaults, set as its inner elements appear.
 
+mod settle;
+
+pub(super) use settle::settle;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
+
+use super::sdp::{Offer, Role};
+
+/// How long a sent packet is kept for retransmission, in milliseconds: whoever plays live asks within a round trip or two.
+const HISTORY_MILLISECONDS: u32 = 1000;
+/// How many packets of one stream are kept at most: a second of 2.5 Mbit/s. webrtcbin keeps 500 for good.
+const HISTORY_PACKETS: u32 = 256;
 
 /// When an endpoint last heard anything but STUN from its peer.
 #[derive(Debug, Clone)]
@@ -30,11 +41,11 @@ impl Heard {
     }
 }
 
-/// Tunes `webrtcbin`, whose peer may send at most `max_streams` SSRCs, and notes in `heard` when it does.
-pub(super) fn tune(webrtcbin: &gst::Bin, max_streams: u32, heard: &Heard) {
+/// Tunes `webrtcbin`, which serves `offer`, and notes in `heard` when its peer sends.
+pub(super) fn tune(webrtcbin: &gst::Bin, offer: &Offer, heard: &Heard) {
     if let Some(rtpbin) = webrtcbin.by_name("rtpbin") {
-        // Each undeclared SSRC would cost a pad and two threads.
-        rtpbin.set_property("max-streams", max_streams);
+        // What the client declared, and two for what it may yet send: each undeclared SSRC would cost a pad and two threads.
+        rtpbin.set_property("max-streams", u32::try_from(offer.ssrc_count()).unwrap_or(u32::MAX).saturating_add(2));
         // Sender reports then map to the time a picture was taken, not to when it happened to leave.
         rtpbin.set_property("rtcp-sync-send-time", false);
         rtpbin.connect("new-jitterbuffer", false, |values| {
@@ -47,15 +58,17 @@ pub(super) fn tune(webrtcbin: &gst::Bin, max_streams: u32, heard: &Heard) {
             None
         });
     }
-    let heard = heard.clone();
-    webrtcbin.connect_deep_element_added(move |_, _, element| tune_inner(element, &heard));
+    let (role, heard) = (offer.role, heard.clone());
+    webrtcbin.connect_deep_element_added(move |_, _, element| tune_inner(element, role, &heard));
 }
 
-fn tune_inner(element: &gst::Element, heard: &Heard) {
+fn tune_inner(element: &gst::Element, role: Role, heard: &Heard) {
     let Some(factory) = element.factory() else { return };
     match factory.name().as_str() {
         // A live branch is in time already; waiting for the clock would add the jitter buffer's latency once more.
         "clocksync" => element.set_property("sync", false),
+        "rtprtxsend" if role == Role::Publisher => never_retransmit(element),
+        "rtprtxsend" => keep_history_short(element),
         "nicesrc" => {
             let Some(pad) = element.static_pad("src") else { return };
             let heard = heard.clone();
@@ -66,6 +79,23 @@ fn tune_inner(element: &gst::Element, heard: &Heard) {
         }
         _ => {}
     }
+}
+
+/// webrtcbin sets its own bound just before the element is added to a bin, so that ours holds.
+fn keep_history_short(rtprtxsend: &gst::Element) {
+    rtprtxsend.set_property("max-size-time", HISTORY_MILLISECONDS);
+    rtprtxsend.set_property("max-size-packets", HISTORY_PACKETS);
+}
+
+/// A publisher is sent nothing. Without payload types to retransmit the element ends the thread that waits for requests;
+/// webrtcbin sets them again with each track that appears.
+fn never_retransmit(rtprtxsend: &gst::Element) {
+    rtprtxsend.connect_notify(Some("payload-type-map"), |rtprtxsend, _| {
+        let map = rtprtxsend.property::<Option<gst::Structure>>("payload-type-map");
+        if map.is_some_and(|map| map.n_fields() > 0) {
+            rtprtxsend.set_property("payload-type-map", gst::Structure::new_empty("application/x-rtp-pt-map"));
+        }
+    });
 }
 
 /// The certificate that the peer proved to own in the DTLS handshake, as PEM.

@@ -106,7 +106,7 @@ fn each_fault_has_its_error() {
         ("carriage return in a value", changed("a=mid:1\r\n", "a=mid:1\ra=inactive\r\n"), "not SDP"),
         ("port 65536", changed("m=audio 9 ", "m=audio 65536 "), "not SDP"),
         ("thousand m-lines", base() + &"m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n".repeat(1000), "more than 64"),
-        ("more than 64 KiB", base() + &"a=x\r\n".repeat(14_000), "more than 65536"),
+        ("more than 192 KiB", base() + &"a=x\r\n".repeat(42_000), "more than 196608"),
         ("odd medium", changed("m=application 9 UDP/DTLS/SCTP", "m=<b> 9 UDP/DTLS/SCTP"), "medium"),
         ("odd profile", changed("UDP/DTLS/SCTP", "UDP//SCTP"), "profile"),
         ("long format", changed("webrtc-datachannel", &"x".repeat(33)), "format"),

@@ -4,9 +4,9 @@
 use gstreamer as gst;
 use gstreamer::glib;
 
-use super::extensions;
-use super::packet::{FIXED, Packet};
 use super::rewrite::Numbers;
+use crate::elements::extensions;
+use crate::elements::packet::{FIXED, Packet};
 
 /// The longest header that can be written: fixed part, fifteen CSRCs, extensions.
 const LONGEST: usize = FIXED + 15 * 4 + extensions::LONGEST;

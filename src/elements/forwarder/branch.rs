@@ -9,9 +9,9 @@ use gstreamer as gst;
 use gstreamer::glib;
 
 use super::assemble::{self, Header};
-use super::packet::Packet;
 use super::stream::{Stream, Verdict};
 use super::{ForwarderStats, KeyframeThrottle, Output};
+use crate::elements::packet::Packet;
 use crate::media::Kind;
 
 /// For a forwarder that was made by name and not yet given a publication.
@@ -38,6 +38,9 @@ pub(super) struct Branch {
     segment_sent: Option<Segment>,
     stats: ForwarderStats,
     wanted: bool,
+    /// Whether the source has changed and nothing of the new one has passed yet.
+    switched: bool,
+    began: bool,
 }
 
 impl Default for Branch {
@@ -53,6 +56,8 @@ impl Default for Branch {
             segment_sent: None,
             stats: ForwarderStats::default(),
             wanted: false,
+            switched: false,
+            began: false,
         }
     }
 }
@@ -84,6 +89,7 @@ impl Branch {
     pub(super) fn switch(&mut self, throttle: Arc<KeyframeThrottle>) {
         self.throttle = throttle;
         self.incoming = None;
+        self.switched = true;
         if let Some(configured) = &mut self.configured {
             configured.stream.restart();
         }
@@ -150,6 +156,9 @@ impl Branch {
                 return None;
             }
         };
+        if std::mem::take(&mut self.switched) {
+            self.began = true;
+        }
         let header = Header::new(&packet, output.payload, numbers, &output.extensions);
         let Ok(buffer) = assemble::buffer(input, &header, packet.body(), first) else {
             self.stats.malformed += 1;
@@ -176,11 +185,27 @@ impl Branch {
         [start, caps, segment]
     }
 
+    /// Whether the first packet of a new source has passed since the last call.
+    pub(super) fn take_began(&mut self) -> bool {
+        std::mem::take(&mut self.began)
+    }
+
     /// The keyframe request to send to the publisher now, if the packets since the last call led to one.
     pub(super) fn take_request(&mut self) -> Option<gst::Event> {
         let ssrc = std::mem::take(&mut self.wanted).then_some(self.incoming).flatten()?;
         self.stats.keyframe_requests += 1;
         Some(force_key_unit(ssrc))
+    }
+
+    /// What to send to the source `ssrc` now, so that its next keyframe comes soon.
+    pub(super) fn ask(&mut self, ssrc: u32) -> Option<gst::Event> {
+        let Configured { output, stream, .. } = self.configured.as_ref()?;
+        if ssrc == 0 || !stream.is_open() || output.codec.kind() != Kind::Video {
+            return None;
+        }
+        self.incoming = Some(ssrc);
+        self.wanted = self.throttle.request();
+        self.take_request()
     }
 
     /// The subscriber asks for a keyframe of `ssrc`; what to send to the publisher now, if anything.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gstreamer as gst;
 use gstreamer::glib;
@@ -23,6 +23,7 @@ pub struct Forwarder {
     branch: Mutex<Branch>,
     dead: AtomicBool,
     listener: Mutex<Option<Listener>>,
+    began: OnceLock<Listener>,
 }
 
 impl fmt::Debug for Forwarder {
@@ -61,7 +62,14 @@ impl ObjectSubclass for Forwarder {
                 Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
             })
             .build();
-        Self { sink, src, branch: Mutex::default(), dead: AtomicBool::new(false), listener: Mutex::default() }
+        Self {
+            sink,
+            src,
+            branch: Mutex::default(),
+            dead: AtomicBool::new(false),
+            listener: Mutex::default(),
+            began: OnceLock::new(),
+        }
     }
 }
 
@@ -130,6 +138,22 @@ impl Forwarder {
         }
     }
 
+    pub(super) fn request_keyframe(&self, ssrc: u32) {
+        let request = self.branch().ask(ssrc);
+        self.send(request, None);
+    }
+
+    pub(super) fn on_began(&self, listener: Listener) {
+        // One owner sets one listener.
+        let _ = self.began.set(listener);
+    }
+
+    fn announce(&self, began: bool) {
+        if began && let Some(listener) = self.began.get() {
+            listener();
+        }
+    }
+
     /// Takes the listener, so that it hears of a death once, whoever comes first.
     fn tell(&self) {
         let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -139,12 +163,13 @@ impl Forwarder {
     }
 
     fn chain(&self, input: &gst::Buffer) {
-        let (buffer, events, request) = {
+        let (buffer, events, request, began) = {
             let mut branch = self.branch();
             let buffer = branch.process(input);
             let events = buffer.is_some().then(|| branch.prelude(|| self.obj().name()));
-            (buffer, events, branch.take_request())
+            (buffer, events, branch.take_request(), branch.take_began())
         };
+        self.announce(began);
         self.send(request, events);
         if let Some(buffer) = buffer {
             self.judge(self.src.push(buffer));
@@ -153,14 +178,15 @@ impl Forwarder {
 
     fn chain_list(&self, input: &gst::BufferList) {
         let mut list = gst::BufferList::new_sized(input.len());
-        let (events, request) = {
+        let (events, request, began) = {
             let mut branch = self.branch();
             if let Some(list) = list.get_mut() {
                 input.iter().filter_map(|buffer| branch.process(buffer)).for_each(|buffer| list.add(buffer));
             }
             let events = (!list.is_empty()).then(|| branch.prelude(|| self.obj().name()));
-            (events, branch.take_request())
+            (events, branch.take_request(), branch.take_began())
         };
+        self.announce(began);
         self.send(request, events);
         if !list.is_empty() {
             self.judge(self.src.push_list(list));

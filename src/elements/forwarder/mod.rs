@@ -15,10 +15,8 @@ use crate::media::Codec;
 
 mod assemble;
 mod branch;
-mod extensions;
 mod imp;
 mod keyframe;
-mod packet;
 mod rewrite;
 mod stream;
 mod throttle;
@@ -86,6 +84,18 @@ impl Forwarder {
     /// from its next keyframe on. That keyframe is requested when its first packet arrives.
     pub fn switch(&self, throttle: Arc<KeyframeThrottle>) {
         self.imp().branch().switch(throttle);
+    }
+
+    /// Asks the source that was announced by [`switch`](Self::switch) for a keyframe now, where its `ssrc` is known, rather
+    /// than when its first packet arrives. Link the sink pad first.
+    pub fn request_keyframe(&self, ssrc: u32) {
+        self.imp().request_keyframe(ssrc);
+    }
+
+    /// Calls `f` whenever the first packet of a source passes that was announced by [`switch`](Self::switch). Only the first
+    /// `f` given counts. It runs in the publisher's streaming thread, so it must not block.
+    pub fn on_began(&self, f: impl Fn() + Send + Sync + 'static) {
+        self.imp().on_began(Arc::new(f));
     }
 
     /// Changes what leaves; new caps go before the next packet. Under another codec or SSRC, that is a keyframe's.

@@ -1,8 +1,8 @@
 //! The gate and the numbers together: what becomes of each packet. Pure.
 
 use super::keyframe;
-use super::packet::Packet;
 use super::rewrite::{Numbers, Place, Rewriter};
+use crate::elements::packet::Packet;
 use crate::media::{Codec, Kind};
 
 /// What becomes of a packet.

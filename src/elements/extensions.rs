@@ -7,11 +7,11 @@ const ONE_BYTE: u16 = 0xbede;
 const TWO_BYTE: u16 = 0x1000;
 
 /// The longest block that can be written: profile and length, fourteen elements of seventeen bytes, filled to words.
-pub(super) const LONGEST: usize = 4 + 240;
+pub(in crate::elements) const LONGEST: usize = 4 + 240;
 
 /// Writes the mapped elements of `block` with profile and length into `out`, and tells how many bytes; none when no
 /// element remains. Elements that the one-byte form cannot hold (empty, or over 16 bytes) are left out.
-pub(super) fn map(profile: u16, block: &[u8], pairs: &[(u8, u8)], out: &mut [u8; LONGEST]) -> usize {
+pub(in crate::elements) fn map(profile: u16, block: &[u8], pairs: &[(u8, u8)], out: &mut [u8; LONGEST]) -> usize {
     if pairs.is_empty() {
         return 0;
     }
@@ -36,7 +36,7 @@ pub(super) fn map(profile: u16, block: &[u8], pairs: &[(u8, u8)], out: &mut [u8;
 }
 
 /// Calls `f` for each element; stops where the block is broken.
-fn each<'a>(profile: u16, block: &'a [u8], mut f: impl FnMut(u8, &'a [u8])) {
+pub(in crate::elements) fn each<'a>(profile: u16, block: &'a [u8], mut f: impl FnMut(u8, &'a [u8])) {
     let two_byte = profile & 0xfff0 == TWO_BYTE;
     if !two_byte && profile != ONE_BYTE {
         return;

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 /// The fixed part of a header.
-pub(super) const FIXED: usize = 12;
+pub(in crate::elements) const FIXED: usize = 12;
 
 /// A view of one RTP packet whose parts all lie within it.
 #[derive(Debug, Clone)]
-pub(super) struct Packet<'a> {
+pub(in crate::elements) struct Packet<'a> {
     data: &'a [u8],
     csrc_end: usize,
     extension: Option<(u16, Range<usize>)>,
@@ -17,7 +17,7 @@ pub(super) struct Packet<'a> {
 
 impl<'a> Packet<'a> {
     /// Reads a packet; `None` when it is not RTP version 2 or a part would lie outside of it.
-    pub(super) fn parse(data: &'a [u8]) -> Option<Self> {
+    pub(in crate::elements) fn parse(data: &'a [u8]) -> Option<Self> {
         let first = *data.first()?;
         if first >> 6 != 2 {
             return None;
@@ -43,35 +43,35 @@ impl<'a> Packet<'a> {
         u32::from_be_bytes([self.data[at], self.data[at + 1], self.data[at + 2], self.data[at + 3]])
     }
 
-    pub(super) fn sequence(&self) -> u16 {
+    pub(in crate::elements) fn sequence(&self) -> u16 {
         u16::from_be_bytes([self.data[2], self.data[3]])
     }
 
-    pub(super) fn timestamp(&self) -> u32 {
+    pub(in crate::elements) fn timestamp(&self) -> u32 {
         self.word(4)
     }
 
-    pub(super) fn ssrc(&self) -> u32 {
+    pub(in crate::elements) fn ssrc(&self) -> u32 {
         self.word(8)
     }
 
     /// The header up to the extension: fixed part and CSRCs.
-    pub(super) fn head(&self) -> &'a [u8] {
+    pub(in crate::elements) fn head(&self) -> &'a [u8] {
         &self.data[..self.csrc_end]
     }
 
     /// The extension's profile and its data.
-    pub(super) fn extension(&self) -> Option<(u16, &'a [u8])> {
+    pub(in crate::elements) fn extension(&self) -> Option<(u16, &'a [u8])> {
         self.extension.clone().map(|(profile, range)| (profile, &self.data[range]))
     }
 
     /// Where payload and padding begin.
-    pub(super) fn body(&self) -> usize {
+    pub(in crate::elements) fn body(&self) -> usize {
         self.body
     }
 
     /// The payload without padding.
-    pub(super) fn payload(&self) -> &'a [u8] {
+    pub(in crate::elements) fn payload(&self) -> &'a [u8] {
         &self.data[self.body..self.data.len() - self.padding]
     }
 }

@@ -1,0 +1,138 @@
+//! Why a room did not do what it was asked for. Each has a stable code for programs and a sentence for people.
+
+use std::sync::Arc;
+
+use super::model::Source;
+use crate::id::{EndpointName, ParticipantId, RecordingId};
+use crate::webrtc::EndpointError;
+use crate::webrtc::sdp::SdpError;
+
+/// Why one cannot come in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// There are as many as allowed.
+    #[error("the room has {0} participants and no place for more: try again when somebody has left")]
+    Full(usize),
+    /// There are as many rooms as allowed.
+    #[error("the server has {0} rooms and no place for more: try again later")]
+    TooManyRooms(usize),
+    /// A moderator locked it.
+    #[error("the room is locked: ask somebody in it to unlock it")]
+    Locked,
+    /// The secret is not that of anybody who may come back.
+    #[error("there is no place to come back to: it was given up, or never was; join without resume")]
+    Resume,
+    /// The room ended or the server stops.
+    #[error("the room is closing: try again")]
+    Closing,
+    /// The pipeline could not start.
+    #[error("the room could not be opened: {0}")]
+    Media(String),
+}
+
+impl JoinError {
+    /// A stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Full(_) => "room_full",
+            Self::TooManyRooms(_) => "too_many_rooms",
+            Self::Locked => "locked",
+            Self::Resume => "bad_resume",
+            Self::Closing => "room_closing",
+            Self::Media(_) => "internal",
+        }
+    }
+}
+
+/// Why a [`Request`](super::Request) was not done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RequestError {
+    /// One is not in the room, or not yet.
+    #[error("you are not in this room: join first, and wait to be admitted where a moderator has to")]
+    NotJoined,
+    /// One's role does not allow it.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// There is nobody of that identifier.
+    #[error("there is no participant {0} in this room: name those that were announced")]
+    UnknownParticipant(ParticipantId),
+    /// Nobody publishes that.
+    #[error("{0} publishes no {1:?}: name tracks that were announced")]
+    UnknownTrack(ParticipantId, Source),
+    /// There is no endpoint of that name.
+    #[error("there is no endpoint {0}: open it first")]
+    UnknownEndpoint(EndpointName),
+    /// The name is taken.
+    #[error("there is an endpoint {0} already: each one has a name of its own, never used before")]
+    EndpointExists(EndpointName),
+    /// One has as many as allowed.
+    #[error("you have {0} endpoints, and may not have more: close one first")]
+    TooManyEndpoints(usize),
+    /// The offer cannot be used.
+    #[error("{0}")]
+    Offer(SdpError),
+    /// The offer and the list of tracks do not fit.
+    #[error("{0}")]
+    Tracks(String),
+    /// The candidate cannot be used.
+    #[error("{0}")]
+    Candidate(String),
+    /// Something is too long, or too much, or empty.
+    #[error("{0}")]
+    Content(String),
+    /// The endpoint failed.
+    #[error("{0}")]
+    Endpoint(Arc<EndpointError>),
+}
+
+impl From<EndpointError> for RequestError {
+    fn from(error: EndpointError) -> Self {
+        Self::Endpoint(Arc::new(error))
+    }
+}
+
+impl RequestError {
+    /// A stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotJoined => "not_joined",
+            Self::Forbidden(_) => "forbidden",
+            Self::UnknownParticipant(_) => "unknown_participant",
+            Self::UnknownTrack(..) => "unknown_track",
+            Self::UnknownEndpoint(_) => "unknown_endpoint",
+            Self::EndpointExists(_) => "endpoint_exists",
+            Self::TooManyEndpoints(_) => "too_many_endpoints",
+            Self::Offer(_) | Self::Tracks(_) => "bad_offer",
+            Self::Candidate(_) => "bad_candidate",
+            Self::Content(_) => "bad_message",
+            Self::Endpoint(error) => endpoint_code(error),
+        }
+    }
+}
+
+/// The code of an endpoint's failure.
+pub(super) fn endpoint_code(error: &EndpointError) -> &'static str {
+    match error {
+        EndpointError::Fingerprint => "fingerprint_mismatch",
+        _ => "endpoint_failed",
+    }
+}
+
+/// Why a recording did not start or stop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordingError {
+    /// One runs already.
+    #[error("the room is being recorded already, as {0}: stop that recording first")]
+    Already(RecordingId),
+    /// No such recording runs.
+    #[error("no recording {0} is running: see GET /api/v1/recordings")]
+    NotRunning(RecordingId),
+    /// There is no such room.
+    #[error("there is no room {0:?}: somebody has to join it first")]
+    NoRoom(String),
+    /// Mixing or writing could not start, or failed.
+    #[error("the recording failed: {0}")]
+    Media(String),
+}
