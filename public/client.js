@@ -1,338 +1,262 @@
-// The call as a program sees it: one Socket.IO session, the participants of one room, a peer connection for each.
-// It speaks the message dialect of the Kurento group-call tutorial with plenum's extensions. No DOM in here:
-// the page (app.js) is one listener among possible others.
+// The call as a program sees it: one place in a room, the people there, what we send and what we get.
+// It speaks the native protocol (docs/protocol.md); session.js keeps the connection, room.js knows the room and who is in
+// it, endpoints.js has the media. No DOM in here: the page (app.js) is one listener among possible others.
 
-import { Connection } from './connection.js';
+import { Endpoints } from './endpoints.js';
+import { Monitor } from './monitor.js';
+import { Refusal } from './protocol.js';
+import { RoomState } from './room.js';
+import { Session } from './session.js';
+import { View } from './view.js';
 
 /**
- * @typedef {'idle' | 'joining' | 'joined' | 'lost'} State  `lost`: the session broke and is being rebuilt
- * @typedef {{ id: string, startedAt: string | number }} Recording
- *
- * @typedef {object} Participant
- * @property {string} id
- * @property {string} name
- * @property {boolean} self
- * @property {'connecting' | 'connected' | 'failed'} state
- * @property {MediaStream} stream  what they send; empty for ourselves
- * @property {Connection | null} connection
- * @property {number} attempts  connections that failed in a row
- *
- * @typedef {object} Socket  the little that is used of socket.io-client
- * @property {boolean} active  false once it will not come back by itself
- * @property {() => unknown} connect
- * @property {() => unknown} disconnect
- * @property {(event: string, listener: (...args: any[]) => void) => unknown} on
- * @property {(event: string, message: object) => unknown} emit
+ * @typedef {import('./protocol.js').Source} Source
+ * @typedef {import('./protocol.js').ChatMessage} ChatMessage
+ * @typedef {import('./protocol.js').Recording} Recording
+ * @typedef {import('./protocol.js').Room} Room
+ * @typedef {import('./protocol.js').Waiter} Waiter
+ * @typedef {import('./protocol.js').Look} Look
+ * @typedef {import('./roster.js').Participant} Participant
+ * @typedef {import('./session.js').State} State
+ * @typedef {import('./session.js').Place} Place
+ * @typedef {import('./signal.js').Socket} Socket
+ * @typedef {import('./monitor.js').Figures} Figures
  */
 
-const JOIN_DEADLINE_MS = 10_000;
-const KICKED_PAUSE_MS = 2_000;
-const MAX_ATTEMPTS = 4;
-/** A connection that stood this long has earned a fresh set of attempts. */
-const STEADY_MS = 30_000;
-
 /**
- * Events: `state` {state} · `participant-joined`, `participant-left`, `participant-changed` {participant} ·
- * `recording-started` {recording} · `recording-stopped` {id, state, url} · `error` {code, message} · `ended` {message}
+ * Events (detail): `state` {state} · `participant-joined`, `participant-changed`, `participant-left` {participant} ·
+ * `media` {participant, source} · `audio` {} · `speaker` {participant: id} · `chat` {message} · `room` {room} · `lobby` {waiting} ·
+ * `muted` {source, by} · `recording-started` {recording} · `recording-stopped` {id, state, url} · `demand` {source, height} ·
+ * `screen` {shared} · `error` {code, message, retry} · `ended` {code, message}
  */
 export class Client extends EventTarget {
-  /** @type {State} */
-  state = 'idle';
-  /** @type {{ name: string, room: string } | null} */
+  /** Where we are, or mean to be. @type {Place | null} */
   place = null;
-  /** @type {Participant | null} */
-  self = null;
-  /** The others, by id. @type {Map<string, Participant>} */
-  participants = new Map();
-  /** @type {Recording | null} */
-  recording = null;
+  /** The sound of all slots: each is to be played. @type {MediaStreamTrack[]} */
+  audio = [];
 
-  #openSocket;
-  /** @type {Socket | null} */
-  #socket = null;
-  /** @type {RTCIceServer[]} */
-  #iceServers = [];
-  /** @type {{ audio: MediaStreamTrack | null, video: MediaStreamTrack | null }} */
-  #tracks = { audio: null, video: null };
-  /** Ids that were ours before a reconnection: the server may still list them for a while. @type {Set<string>} */
-  #formerIds = new Set();
-  /** @type {{ resolve: () => void, reject: (error: Error) => void } | null} */
-  #joining = null;
+  #room = new RoomState((type, detail) => this.#tell(type, detail));
+  #session;
+  #endpoints;
+  #monitor;
+  #view;
 
   /** @param {() => Socket} openSocket  gives a socket that is not yet connected */
   constructor(openSocket) {
     super();
-    this.#openSocket = openSocket;
+    this.#session = new Session(openSocket, {
+      state: (state) => this.#moved(state),
+      entered: (joined, fresh) => this.#entered(joined, fresh),
+      outside: () => this.#clear(),
+      event: (name, data) => this.#hear(name, data),
+      over: ({ code, message }) => this.#tell('ended', { code, message }),
+    });
+    const session = this.#session;
+    this.#endpoints = new Endpoints({
+      ask: (event, data) => session.ask(event, data),
+      up: () => session.up,
+      nudge: () => session.nudge(),
+      changed: () => this.#reflect(),
+      gaveUp: ({ code, message }, retry) => this.#tell('error', { code, message, retry }),
+    });
+    this.#monitor = new Monitor(this.#endpoints, (id, quality) => this.#room.judge(id, 'ours', quality));
+    this.#view = new View((tracks) => session.ask('view', { tracks }));
+  }
+
+  get state() {
+    return this.#session.state;
+  }
+
+  get self() {
+    return this.#room.roster.self;
+  }
+
+  /** The others, in the order in which they came. */
+  get participants() {
+    return this.#room.roster.others;
+  }
+
+  get room() {
+    return this.#room.settings;
+  }
+
+  /** Who waits to be admitted; moderators know. */
+  get waiting() {
+    return this.#room.waiting;
+  }
+
+  /** Who speaks. */
+  get speaker() {
+    return this.#room.speaker;
+  }
+
+  /** What was said since we came. */
+  get messages() {
+    return this.#room.messages;
+  }
+
+  /** Whether our screen is shared. */
+  get sharing() {
+    return this.#endpoints.screen !== null;
   }
 
   /**
-   * Enter a room. Resolves when the server has let us in.
-   * @param {{ name: string, room: string }} place
-   * @returns {Promise<void>}
+   * Enter a room. Resolves when the server let us in, or when we wait for a moderator to do so (see `state`).
+   * @param {Place} place
    */
   async join(place) {
-    if (this.state !== 'idle') throw new Error('Already in a call: leave it first.');
-    this.place = place;
-    this.#setState('joining');
-    const socket = this.#openSocket();
-    this.#socket = socket;
-    socket.on('connect', () => this.#send({ event: 'joinRoom', userName: place.name, roomName: place.room }));
-    socket.on('disconnect', () => this.#lost(socket));
-    socket.on('message', (message) => this.#receive(message));
-    let deadline;
-    try {
-      await new Promise((resolve, reject) => {
-        this.#joining = { resolve: () => resolve(undefined), reject };
-        deadline = setTimeout(() => reject(new Error('The server does not answer. Try again in a moment.')), JOIN_DEADLINE_MS);
-        socket.connect();
-      });
-    } catch (error) {
-      this.leave();
-      throw error;
-    } finally {
-      clearTimeout(deadline);
-      this.#joining = null;
-    }
+    if (this.state === 'idle') this.place = place;
+    await this.#session.join(place);
   }
 
   /** Leave the room and forget everything about it. Safe at any time. */
   leave() {
-    this.#joining?.reject(new Error('The call was left before it began.'));
-    if (this.state === 'joined') this.#send({ event: 'leaveRoom' });
-    this.#socket?.disconnect();
-    this.#socket = null;
-    this.self?.connection?.close();
-    for (const participant of [...this.participants.values()]) this.#remove(participant.id);
-    this.self = null;
-    this.recording = null;
-    this.#formerIds.clear();
-    this.#setState('idle');
+    this.#session.leave();
   }
 
   /**
-   * The track to publish for a kind; null publishes nothing of that kind.
-   * @param {'audio' | 'video'} kind
+   * What to send for a source; null switches it off, for the server too.
+   * @param {'microphone' | 'camera'} source
    * @param {MediaStreamTrack | null} track
    */
-  async setTrack(kind, track) {
-    this.#tracks[kind] = track;
-    if (this.self?.connection) await this.self.connection.replaceTrack(kind, track);
-    else this.#publish();
-    this.#fitPicture();
+  async setTrack(source, track) {
+    await this.#endpoints.publisher.setTrack(source, track);
   }
 
   /**
-   * Try a participant again whose connections failed too often.
+   * Silence or blank a source and keep its device; tells the server.
+   * @param {Source} source
+   * @param {boolean} muted
+   */
+  async mute(source, muted) {
+    await this.#endpoints.of(source)?.mute(source, muted);
+  }
+
+  /**
+   * Share what getDisplayMedia() gave. Resolves when it is on its way to the server.
+   * @param {MediaStream} stream
+   */
+  async shareScreen(stream) {
+    if (this.state !== 'joined') throw new Refusal('not_joined', 'Join a room before sharing a screen.');
+    await this.#endpoints.shareScreen(stream, () => this.#tell('screen', { shared: false }));
+    this.#tell('screen', { shared: true });
+  }
+
+  async stopScreen() {
+    if (!this.sharing) return;
+    this.#endpoints.stopScreen();
+    this.#tell('screen', { shared: false });
+  }
+
+  /**
+   * What is looked at, the most important first; heights in physical pixels.
+   * @param {Look[]} looks
+   */
+  setView(looks) {
+    this.#endpoints.want(looks.filter(({ height }) => height > 0).length);
+    this.#view.set(looks);
+  }
+
+  /** @param {string} text */
+  async say(text) {
+    await this.#session.ask('chat', { text });
+  }
+
+  /** @param {boolean} raised */
+  async raiseHand(raised) {
+    await this.#session.ask('hand', { raised });
+  }
+
+  /** @param {{ action: string } & Record<string, unknown>} action  as in docs/protocol.md */
+  async moderate(action) {
+    await this.#session.ask('moderate', action);
+  }
+
+  /**
+   * How somebody's media arrives; for ourselves, what is sent.
    * @param {string} id
+   * @returns {Promise<Figures>}
    */
-  retry(id) {
-    const participant = this.participants.get(id);
-    if (!participant || participant.state !== 'failed') return;
-    participant.attempts = 0;
-    this.#connect(participant);
+  stats(id) {
+    return id === this.self?.id ? this.#monitor.sent() : this.#monitor.received(id);
   }
 
-  /** @param {any} message */
-  #receive(message) {
-    if (!this.#socket) return;
-    switch (message?.event) {
-      case 'existingParticipants':
-        return this.#entered(message);
-      case 'newParticipantArrived':
-        return this.#add({ id: message.userid, name: message.username });
-      case 'participantLeft':
-        return this.#remove(message.userid);
-      case 'receiveVideoAnswer':
-        return void this.#find(message.senderid)?.connection?.answer(message.sdpAnswer);
-      case 'candidate':
-        return void (message.candidate && this.#find(message.userid)?.connection?.candidate(message.candidate));
-      case 'recordingStarted':
-        return this.#recordingStarted(message);
-      case 'recordingStopped':
-        this.recording = null;
-        return this.#tell('recording-stopped', { id: message.id, state: message.state, url: message.url });
-      case 'error':
-        return this.#refused(message);
-    }
+  /** Try again what was given up. */
+  retry() {
+    this.#endpoints.retry();
   }
 
-  /**
-   * We are in (again). After a reconnection, whoever is still there keeps their place and gets a new connection.
-   * @param {{ userid: string, existingUsers?: {id: string, name: string}[], iceServers?: RTCIceServer[], recording?: Recording | null }} message
-   */
-  #entered({ userid, existingUsers = [], iceServers = [], recording = null }) {
-    if (this.self) {
-      this.#formerIds.add(this.self.id);
-      this.self.connection?.close();
-    }
-    this.#iceServers = iceServers;
-    this.self = newParticipant(userid, this.place?.name ?? '', true);
-    this.#setState('joined');
-    this.#publish();
-
-    const present = new Set(existingUsers.map(({ id }) => id));
-    for (const id of [...this.participants.keys()]) if (!present.has(id)) this.#remove(id);
-    for (const user of existingUsers) {
-      const known = this.participants.get(user.id);
-      if (known) {
-        known.attempts = 0;
-        this.#connect(known);
-      } else this.#add(user);
-    }
-    if (recording) this.#recordingStarted(recording);
-    else if (this.recording) {
-      // It ended while we were away; nobody told us how.
-      this.#tell('recording-stopped', { id: this.recording.id, state: 'unknown', url: null });
-      this.recording = null;
-    }
-    this.#joining?.resolve();
-  }
-
-  /** @param {{ id: string, name: string }} user */
-  #add({ id, name }) {
-    if (!id || id === this.self?.id || this.#formerIds.has(id) || this.participants.has(id)) return;
-    const participant = newParticipant(id, name, false);
-    this.participants.set(id, participant);
-    this.#tell('participant-joined', { participant });
-    this.#connect(participant);
-    this.#fitPicture();
-  }
-
-  /** @param {string} id */
-  #remove(id) {
-    const participant = this.participants.get(id);
-    if (!participant) return;
-    participant.connection?.close();
-    participant.connection = null;
-    this.participants.delete(id);
-    this.#tell('participant-left', { participant });
-    this.#fitPicture();
-  }
-
-  /** The more people there are, the smaller each picture is shown, here and in a recording. */
-  #fitPicture() {
-    const columns = Math.ceil(Math.sqrt(this.participants.size + 1));
-    const lines = [720, 720, 360, 240][columns] ?? 180;
-    void this.self?.connection?.limitHeight(this.participants.size < 2 ? 720 : lines);
-  }
-
-  #publish() {
-    // Somebody without camera and microphone takes part by watching; there is nothing to connect yet.
-    if (this.state === 'joined' && this.self && (this.#tracks.audio || this.#tracks.video)) this.#connect(this.self);
-  }
-
-  /**
-   * A fresh connection for a participant (ourselves: publish; others: subscribe).
-   * @param {Participant} participant
-   */
-  #connect(participant) {
-    participant.connection?.close();
-    for (const track of participant.stream.getTracks()) participant.stream.removeTrack(track);
-    const about = { userid: participant.id, roomName: this.place?.room };
-    const wiring = {
-      iceServers: this.#iceServers,
-      sendOffer: (/** @type {string} */ sdpOffer) => this.#send({ event: 'receiveVideoFrom', ...about, sdpOffer }),
-      sendCandidate: (/** @type {RTCIceCandidateInit} */ candidate) => this.#send({ event: 'candidate', ...about, candidate }),
-      onState: (/** @type {import('./connection.js').ConnectionState} */ state) => this.#connectionMoved(participant, state),
-      onTrack: (/** @type {MediaStreamTrack} */ track) => {
-        participant.stream.addTrack(track);
-        this.#tell('participant-changed', { participant });
-      },
-    };
-    participant.state = 'connecting';
-    participant.connection = participant.self ? Connection.publish(wiring, this.#tracks) : Connection.subscribe(wiring);
-    this.#tell('participant-changed', { participant });
-  }
-
-  /**
-   * @param {Participant} participant
-   * @param {import('./connection.js').ConnectionState} state
-   */
-  #connectionMoved(participant, state) {
-    const connection = participant.connection;
-    participant.state = state === 'connected' ? 'connected' : 'connecting';
-    if (state === 'connected') {
-      if (participant.self) this.#fitPicture();
-      setTimeout(() => {
-        if (participant.connection === connection && connection?.state === 'connected') participant.attempts = 0;
-      }, STEADY_MS);
-    }
-    if (state === 'failed') {
-      participant.attempts += 1;
-      if (participant.attempts >= MAX_ATTEMPTS) participant.state = 'failed';
-      else {
-        setTimeout(() => {
-          const current = this.#find(participant.id) === participant && participant.connection === connection;
-          if (this.state === 'joined' && current) this.#connect(participant);
-        }, 500 * 2 ** participant.attempts);
-      }
-    }
-    this.#tell('participant-changed', { participant });
-  }
-
-  /** @param {Recording} recording */
-  #recordingStarted({ id, startedAt }) {
-    const known = this.recording?.id === id;
-    this.recording = { id, startedAt };
-    if (!known) this.#tell('recording-started', { recording: this.recording });
-  }
-
-  /** @param {{ code: string, message: string, userid?: string }} message */
-  #refused({ code, message, userid }) {
-    const error = new Error(message || `The server refused: ${code}.`);
-    if (this.#joining) return this.#joining.reject(error);
-    const participant = userid ? this.#find(userid) : undefined;
-    if (participant) return participant.connection?.refuse();
-    this.#tell('error', { code, message: error.message });
-    if (this.state === 'lost') {
-      // The server is back but will not have us: waiting longer helps nobody.
-      this.leave();
-      this.#tell('ended', { message: error.message });
-    }
-  }
-
-  /** @param {Socket} socket */
-  #lost(socket) {
-    if (socket !== this.#socket) return;
-    if (this.state === 'joined') this.#setState('lost');
-    // Closed by the server (it restarts, perhaps): socket.io does not come back by itself.
-    if (!socket.active) setTimeout(() => socket === this.#socket && socket.connect(), KICKED_PAUSE_MS);
-  }
-
-  /** @param {string} id */
-  #find(id) {
-    return id === this.self?.id ? this.self : this.participants.get(id);
-  }
-
-  /** @param {object} message */
-  #send(message) {
-    // While the session is broken, socket.io would queue this for the next one, where our id is another.
-    if (this.state === 'lost' && !('userName' in message)) return;
-    this.#socket?.emit('message', message);
+  /** All peer connections by the names of their endpoints, for tests. @returns {Map<string, RTCPeerConnection>} */
+  receivers() {
+    return new Map([...this.#endpoints.connections()].map(([name, { pc }]) => [name, pc]));
   }
 
   /** @param {State} state */
-  #setState(state) {
-    if (this.state === state) return;
-    this.state = state;
+  #moved(state) {
+    if (state === 'idle') {
+      this.#clear();
+      this.place = null;
+    }
     this.#tell('state', { state });
   }
 
-  /**
-   * @param {string} type
-   * @param {object} detail
-   */
+  /** @param {import('./protocol.js').Joined} joined @param {boolean} fresh */
+  #entered(joined, fresh) {
+    this.#endpoints.enter(joined, fresh);
+    this.#room.enter(joined, fresh);
+    this.#followRole();
+    const tracks = joined.participants.find(({ id }) => id === joined.id)?.tracks ?? [];
+    if (!fresh) for (const source of this.#endpoints.reconcile(tracks)) this.#tell('muted', { source, by: null });
+    this.#view.again();
+    this.#monitor.start();
+    this.#reflect();
+  }
+
+  /** @param {string} name @param {any} data */
+  #hear(name, data) {
+    switch (name) {
+      case 'slots':
+      case 'candidate':
+        return this.#endpoints.hear(name, data);
+      case 'demand':
+      case 'muted':
+        this.#endpoints.hear(name, data);
+        return this.#tell(name, data);
+      case 'error':
+        if (data.endpoint) return this.#endpoints.hear(name, data);
+        return this.#tell('error', { code: data.code, message: data.message, retry: false });
+      default:
+        this.#room.hear(name, data);
+    }
+    if (name === 'participantChanged') this.#followRole();
+    // A picture may come before the person.
+    if (name === 'participantJoined') this.#reflect();
+  }
+
+  /** What we may send depends on our role. */
+  #followRole() {
+    this.#endpoints.allowSending(this.self !== null && this.self.role !== 'viewer');
+  }
+
+  /** Tells what there is to see and hear, where that changed. */
+  #reflect() {
+    for (const change of this.#room.roster.show(this.#endpoints.receiver.places())) this.#tell('media', change);
+    const audio = this.#endpoints.receiver.audio();
+    if (audio.length === this.audio.length && audio.every((track, index) => track === this.audio[index])) return;
+    this.audio = audio;
+    this.#tell('audio', {});
+  }
+
+  /** Nothing of the room is left. */
+  #clear() {
+    this.#monitor.stop();
+    this.#endpoints.close();
+    this.#view.clear();
+    this.#room.clear();
+  }
+
+  /** @param {string} type @param {object} detail */
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-/**
- * @param {string} id
- * @param {string} name
- * @param {boolean} self
- * @returns {Participant}
- */
-function newParticipant(id, name, self) {
-  return { id, name: name || 'Nameless', self, state: 'connecting', stream: new MediaStream(), connection: null, attempts: 0 };
 }

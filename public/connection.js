@@ -1,32 +1,39 @@
-// One peer connection: our own publication (sendonly) or our view of one other participant (recvonly).
-// It offers exactly once. There is no renegotiation: what fails is closed, and a new connection takes its place.
+// One endpoint: a peer connection that sends, or one that receives, under a name that is never used again.
+// It offers exactly once. There is no renegotiation: what fails is closed, and another endpoint takes its place (line.js).
 // Candidates may overtake descriptions in both directions, so both are held back until their description is in place.
 // No DOM in here.
 
+import { Refusal, asRefusal } from './protocol.js';
+
 /**
- * @typedef {'new' | 'connecting' | 'connected' | 'failed' | 'closed'} ConnectionState
+ * @typedef {'new' | 'connecting' | 'connected' | 'disconnected' | 'failed' | 'closed'} ConnectionState
+ *   `disconnected` may recover by itself; `failed` and `closed` never do
  *
  * @typedef {object} Wiring
+ * @property {string} name
  * @property {RTCIceServer[]} iceServers
- * @property {(sdp: string) => void} sendOffer
- * @property {(candidate: RTCIceCandidateInit) => void} sendCandidate
- * @property {(state: ConnectionState) => void} onState
- * @property {(track: MediaStreamTrack) => void} [onTrack]
+ * @property {(connection: Connection) => void} build  adds the transceivers
+ * @property {(connection: Connection, offer: string) => Promise<{ answer: string }>} offer
+ * @property {(name: string, candidate: RTCIceCandidateInit | null) => void} candidate
+ * @property {(connection: Connection) => void} moved  its state is another
  */
 
-/** From the answer to a working path; an unanswered offer waits as long as the server likes. */
-const CONNECT_DEADLINE_MS = 20_000;
+/** From the answer to a working path. */
+const CONNECT_DEADLINE_MS = 12_000;
 
 export class Connection {
   /** @type {ConnectionState} */
   state = 'new';
-  /** The bare peer connection, for getStats(). */
-  pc;
+  /** Why it failed. @type {Refusal | null} */
+  error = null;
+  /** Whether it worked once. */
+  proven = false;
+  /** Whether the server knows of it, as far as we know. */
+  known = false;
 
   #wiring;
-  #offerSent = false;
   #answered = false;
-  /** @type {RTCIceCandidateInit[]} */
+  /** @type {(RTCIceCandidateInit | null)[]} */
   #localCandidates = [];
   /** @type {RTCIceCandidateInit[]} */
   #remoteCandidates = [];
@@ -36,86 +43,55 @@ export class Connection {
   /** @param {Wiring} wiring */
   constructor(wiring) {
     this.#wiring = wiring;
-    this.pc = new RTCPeerConnection({ iceServers: wiring.iceServers });
-    this.pc.addEventListener('icecandidate', ({ candidate }) => candidate && this.#localCandidate(candidate.toJSON()));
-    this.pc.addEventListener('track', ({ track }) => wiring.onTrack?.(track));
+    this.name = wiring.name;
+    this.pc = new RTCPeerConnection({ iceServers: wiring.iceServers, bundlePolicy: 'max-bundle' });
+    this.pc.addEventListener('icecandidate', ({ candidate }) => this.#localCandidate(candidate));
     this.pc.addEventListener('connectionstatechange', () => this.#followPeer());
   }
 
-  /**
-   * Publish. Both kinds get a place even when a track is missing, so that a camera may be switched on later.
-   * @param {Wiring} wiring
-   * @param {{ audio: MediaStreamTrack | null, video: MediaStreamTrack | null }} tracks
-   */
-  static publish(wiring, tracks) {
-    const connection = new Connection(wiring);
-    const streams = [new MediaStream()];
-    for (const kind of /** @type {const} */ (['audio', 'video'])) {
-      connection.pc.addTransceiver(tracks[kind] ?? kind, { direction: 'sendonly', streams });
-    }
-    return connection.#open();
+  /** Whether it may still become, or is, of use. */
+  get hopeful() {
+    return this.state !== 'failed' && this.state !== 'closed';
   }
 
-  /**
-   * Receive another participant's sound and picture.
-   * @param {Wiring} wiring
-   */
-  static subscribe(wiring) {
-    const connection = new Connection(wiring);
-    connection.pc.addTransceiver('audio', { direction: 'recvonly' });
-    connection.pc.addTransceiver('video', { direction: 'recvonly' });
-    return connection.#open();
-  }
-
-  /**
-   * Exchange (or, with null, silence) the published track of a kind without a new offer.
-   * @param {'audio' | 'video'} kind
-   * @param {MediaStreamTrack | null} track
-   */
-  async replaceTrack(kind, track) {
-    const transceiver = this.pc.getTransceivers().find(({ receiver }) => receiver.track.kind === kind);
-    if (transceiver && this.state !== 'closed') await transceiver.sender.replaceTrack(track);
-  }
-
-  /**
-   * Send no more lines of picture than anybody shows. The camera itself is left as it is.
-   * @param {number} lines
-   */
-  async limitHeight(lines) {
-    const sender = this.pc.getSenders().find(({ track }) => track?.kind === 'video');
-    const height = sender?.track?.getSettings().height;
-    if (!sender || !height || this.state === 'closed') return;
-    const parameters = sender.getParameters();
-    const scale = Math.max(1, height / lines);
-    if (!parameters.encodings?.length || parameters.encodings[0].scaleResolutionDownBy === scale) return;
-    parameters.encodings[0].scaleResolutionDownBy = scale;
-    // Not every browser lets every camera be scaled; the full picture is right as well.
-    await sender.setParameters(parameters).catch(() => {});
-  }
-
-  /** @param {string} sdp */
-  async answer(sdp) {
+  async open() {
     try {
+      this.#wiring.build(this);
+      await this.pc.setLocalDescription();
+      if (!this.hopeful) return;
+      this.known = true;
+      const answer = this.#wiring.offer(this, this.pc.localDescription?.sdp ?? '');
+      // The offer is on its way: what follows cannot overtake it.
+      for (const candidate of this.#localCandidates.splice(0)) this.#wiring.candidate(this.name, candidate);
+      this.#move('connecting');
+      const sdp = (await answer).answer;
+      if (!this.hopeful) return;
       await this.pc.setRemoteDescription({ type: 'answer', sdp });
     } catch (error) {
-      this.#fail('the answer was refused', error);
-      return;
+      return this.fail(asRefusal(error));
     }
+    if (!this.hopeful) return;
     this.#answered = true;
-    this.#deadline = setTimeout(() => this.#fail('no path to the server was found in time'), CONNECT_DEADLINE_MS);
-    this.#followPeer();
-    for (const candidate of this.#remoteCandidates.splice(0)) await this.#addCandidate(candidate);
+    if (!this.proven) {
+      const late = new Refusal('endpoint_failed', 'No path to the server was found. A firewall may be in the way.');
+      this.#deadline = setTimeout(() => this.fail(late), CONNECT_DEADLINE_MS);
+    }
+    for (const candidate of this.#remoteCandidates.splice(0)) this.#addCandidate(candidate);
   }
 
-  /** @param {RTCIceCandidateInit} candidate */
-  async candidate(candidate) {
-    if (this.#answered) await this.#addCandidate(candidate);
+  /** A candidate of the server. @param {RTCIceCandidateInit | null} candidate */
+  candidate(candidate) {
+    if (!candidate?.candidate || !this.hopeful) return;
+    if (this.#answered) this.#addCandidate(candidate);
     else this.#remoteCandidates.push(candidate);
   }
 
-  /** The server said that this connection will not work. */
-  refuse() {
-    this.#fail('the server refused it');
+  /** Whoever finds that it does not work says so. @param {Refusal} error */
+  fail(error) {
+    if (!this.hopeful) return;
+    clearTimeout(this.#deadline);
+    this.error = error;
+    this.#move('failed');
   }
 
   close() {
@@ -124,63 +100,48 @@ export class Connection {
     this.pc.close();
   }
 
-  #open() {
-    this.#offer().catch((error) => this.#fail('no offer could be made', error));
-    return this;
+  /**
+   * The transceiver of an m-line.
+   * @param {string} mid
+   */
+  transceiver(mid) {
+    return this.pc.getTransceivers().find((transceiver) => transceiver.mid === mid);
   }
 
-  async #offer() {
-    await this.pc.setLocalDescription(await this.pc.createOffer());
-    if (this.state === 'closed') return;
-    this.#wiring.sendOffer(this.pc.localDescription?.sdp ?? '');
-    this.#offerSent = true;
-    for (const candidate of this.#localCandidates.splice(0)) this.#wiring.sendCandidate(candidate);
-    this.#move('connecting');
-  }
-
-  /** @param {RTCIceCandidateInit} candidate */
+  /** @param {RTCIceCandidate | null} candidate */
   #localCandidate(candidate) {
-    if (this.#offerSent) this.#wiring.sendCandidate(candidate);
-    else this.#localCandidates.push(candidate);
+    // Some browsers mark the end twice: by an empty candidate, and by none.
+    if (candidate && !candidate.candidate) return;
+    const plain = candidate && candidate.toJSON();
+    if (this.state === 'new') this.#localCandidates.push(plain);
+    else if (this.hopeful) this.#wiring.candidate(this.name, plain);
   }
 
   /** @param {RTCIceCandidateInit} candidate */
-  async #addCandidate(candidate) {
-    try {
-      await this.pc.addIceCandidate(candidate);
-    } catch (error) {
+  #addCandidate(candidate) {
+    this.pc.addIceCandidate(candidate).catch((error) => {
       // One bad candidate does not spoil the others.
-      if (this.state !== 'closed') console.warn('A candidate was refused:', candidate.candidate, error);
-    }
+      if (this.hopeful) console.warn('A candidate was refused:', candidate.candidate, error);
+    });
   }
 
   #followPeer() {
     switch (this.pc.connectionState) {
       case 'connected':
         clearTimeout(this.#deadline);
+        this.proven = true;
         return this.#move('connected');
       case 'disconnected':
-        return this.#move('connecting');
+        return this.#move('disconnected');
       case 'failed':
-        return this.#fail('the path to the server broke');
+        return this.fail(new Refusal('endpoint_failed', 'The path to the server broke.'));
     }
-  }
-
-  /**
-   * @param {string} why
-   * @param {unknown} [error]
-   */
-  #fail(why, error) {
-    if (this.state === 'closed' || this.state === 'failed') return;
-    console.warn(`A connection failed: ${why}.`, error ?? '');
-    clearTimeout(this.#deadline);
-    this.#move('failed');
   }
 
   /** @param {ConnectionState} state */
   #move(state) {
-    if (this.state === 'closed' || this.state === 'failed' || this.state === state) return;
+    if (!this.hopeful || this.state === state) return;
     this.state = state;
-    this.#wiring.onState(state);
+    this.#wiring.moved(this);
   }
 }
