@@ -104,7 +104,7 @@ new Shortcuts(actions, inCall);
 
 stage.mode = recall('layout', 'grid');
 reflectMode(stage.mode);
-stage.onDetails = (id) => details.open(id);
+stage.onDetails = (/** @type {string} */ id) => details.open(id);
 stage.onMore = () => panels.toggle('people');
 
 lobby.onJoin = async (/** @type {import('./ui/lobby.js').Place} */ place) => {

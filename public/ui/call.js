@@ -107,14 +107,14 @@ export class CallWords {
     this.#waiting = new Set(waiting.map(({ id }) => id));
   }
 
-  /** @param {{ code: string, message: string }} error */
-  #error({ code, message }) {
-    if (code !== 'endpoint_failed') return void this.#notices.show(message);
+  /** @param {{ message: string, retry?: boolean }} error */
+  #error({ message, retry }) {
+    if (!retry) return void this.#notices.show(message);
     const again = /** @type {HTMLButtonElement} */ (make('button', { type: 'button', class: 'button small', text: 'Try again' }));
     again.addEventListener('click', () => {
       this.say('');
       this.#client.retry();
     });
-    this.say('No media passes between you and the server. A firewall may be in the way.', again);
+    this.say(message, again);
   }
 }

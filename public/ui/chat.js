@@ -24,6 +24,8 @@ export class Chat extends EventTarget {
   #text = /** @type {HTMLTextAreaElement} */ (byId('chat-text'));
   /** @type {Message | null} */
   #last = null;
+  /** What was said before we came is no news. */
+  #loaded = false;
 
   /**
    * @param {Client} client
@@ -57,10 +59,12 @@ export class Chat extends EventTarget {
   load() {
     this.clear();
     for (const message of this.#client.messages) this.#append(message);
+    this.#loaded = true;
   }
 
   clear() {
     this.#last = null;
+    this.#loaded = false;
     this.#log.replaceChildren();
     this.#text.value = '';
     this.#read();
@@ -81,6 +85,7 @@ export class Chat extends EventTarget {
 
   /** @param {Message} message */
   #came(message) {
+    if (!this.#loaded) return;
     this.#append(message);
     if (this.#panels.open === 'chat' || message.from === this.#client.self?.id) return;
     this.unread += 1;
