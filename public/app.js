@@ -188,6 +188,8 @@ media.addEventListener('change', () => {
   void publish().catch((error) => notices.show(error.message));
 });
 screen.addEventListener('change', reflect);
+// It may end without us: the connection failed, or the server ended it.
+listen(client, 'screen', ({ shared }) => !shared && screen.stop());
 listen(media, 'lost', (/** @type {{ words: string }} */ lost) => notices.show(lost.words));
 chat.addEventListener('unread', () => reflectCount('chat', chat.unread, 'Chat', chat.unread === 1 ? 'new message' : 'new messages'));
 panels.addEventListener('change', () => {

@@ -31,7 +31,7 @@ import { besideCapacity, besidePlaces, cornerPlace, gridCapacity, gridPlaces } f
 export function arrange({ looks, mode, pinned, before, large }, box) {
   const main = chooseMain(looks, mode, pinned, large);
   if (main) {
-    const { shown, hidden } = fit(looks.filter((look) => look !== main), before, besideCapacity(box));
+    const { shown, hidden } = fit(looks.filter((look) => look !== main), before, besideCapacity(looks.length - 1, box));
     const { main: rect, rest } = besidePlaces(shown.length + (hidden.length ? 1 : 0), box);
     return scene([{ key: main.key, rect, role: 'main' }], shown, hidden, rest, 'small');
   }
@@ -40,7 +40,7 @@ export function arrange({ looks, mode, pinned, before, large }, box) {
     // With one other person, the other fills the stage and we are a small picture in its corner.
     const other = /** @type {Look} */ (looks.find((look) => look !== own));
     const [rect] = gridPlaces(1, box);
-    return { places: [{ key: other.key, rect, role: 'grid' }, { key: own.key, rect: cornerPlace(box), role: 'corner' }], more: null };
+    return { places: [{ key: other.key, rect, role: 'grid' }, { key: own.key, rect: cornerPlace(rect), role: 'corner' }], more: null };
   }
   const { shown, hidden } = fit(looks, before, gridCapacity(box));
   return scene([], shown, hidden, gridPlaces(shown.length + (hidden.length ? 1 : 0), box), 'grid');

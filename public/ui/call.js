@@ -76,7 +76,7 @@ export class CallWords {
   }
 
   #room() {
-    byId('room-locked').hidden = !this.#client.room?.locked;
+    byId('room-locked').toggleAttribute('hidden', !this.#client.room?.locked);
   }
 
   /** @param {import('../client.js').Participant} participant */
@@ -96,7 +96,7 @@ export class CallWords {
   #lobby(waiting, people) {
     reflectCount('people', people.moderates ? waiting.length : 0, 'People', waiting.length === 1 ? 'waits to be let in' : 'wait to be let in');
     for (const { id, name } of waiting) {
-      if (this.#waiting.has(id) || !people.moderates) continue;
+      if (this.#waiting.has(id) || !people.moderates || people.shown) continue;
       const admit = /** @type {HTMLButtonElement} */ (make('button', { type: 'button', class: 'button small', text: 'Admit', 'aria-label': `Admit ${name}` }));
       const takeBack = this.#notices.show(`${name} asks to be let in.`, { extra: admit });
       admit.addEventListener('click', () => {

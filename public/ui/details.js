@@ -48,13 +48,13 @@ export class Details {
 function rowsOf({ video, audio, rttMs, path }) {
   /** @type {[string, string | null][]} */
   const rows = [
-    ['Picture', video && `${video.width} × ${video.height}, ${number(video.fps)} frames per second`],
+    ['Picture', video && `${video.width} × ${video.height}, ${number(video.fps)} fps`],
     ['Picture bitrate', video && `${number(video.kbps)} kbit/s${video.codec ? `, ${video.codec}` : ''}`],
-    ['Picture packets lost', video && number(video.lost)],
+    ['Picture packets lost', video && `${number(video.lost)} %`],
     ['Picture freezes', video?.freezes === undefined ? null : number(video.freezes)],
     ['Picture jitter', video?.jitterMs === undefined ? null : `${number(video.jitterMs)} ms`],
     ['Sound bitrate', audio && `${number(audio.kbps)} kbit/s`],
-    ['Sound packets lost', audio && number(audio.lost)],
+    ['Sound packets lost', audio && `${number(audio.lost)} %`],
     ['Sound jitter', audio?.jitterMs === undefined ? null : `${number(audio.jitterMs)} ms`],
     ['Round trip', rttMs === null || rttMs === undefined ? null : `${number(rttMs)} ms`],
     ['Path', path ? String(path) : null],

@@ -71,28 +71,33 @@ export function gridPlaces(count, box) {
 }
 
 /**
- * The small tiles beside a large one: a column at the right in a wide box, rows below in an upright one.
+ * The small tiles beside a large one: a column at the right in a wide box, rows below in an upright one. Tiles shrink
+ * a little before anybody is left out.
  * @param {Box} box
+ * @param {number} count
  */
-function strip(box) {
+function strip(box, count) {
   const wide = box.width > box.height * 1.1;
   if (wide) {
-    const width = Math.round(Math.min(240, Math.max(132, box.width * 0.19)));
-    const height = Math.round(width / WIDEST);
+    const widest = Math.min(240, Math.max(132, box.width * 0.19));
+    const share = (box.height - GAP * (count - 1)) / Math.max(1, count);
+    const width = Math.round(Math.max(Math.min(150, widest), Math.min(widest, share * WIDEST)));
+    const height = Math.floor(width / WIDEST);
     const rows = Math.max(1, Math.floor((box.height + GAP) / (height + GAP)));
     return { wide, columns: 1, rows, width, height };
   }
-  const columns = Math.max(2, Math.round(box.width / 160));
+  const columns = Math.max(2, Math.round(box.width / 120));
   const width = Math.floor((box.width - GAP * (columns - 1)) / columns);
-  return { wide, columns, rows: box.height > 420 ? 2 : 1, width, height: Math.round(width * 0.72) };
+  return { wide, columns, rows: box.height > 420 ? 2 : 1, width, height: Math.round(Math.min(width * 0.9, box.height * 0.24)) };
 }
 
 /**
  * How many small tiles fit beside a large one.
+ * @param {number} count  how many there are
  * @param {Box} box
  */
-export function besideCapacity(box) {
-  const { columns, rows } = strip(box);
+export function besideCapacity(count, box) {
+  const { columns, rows } = strip(box, count);
   return columns * rows;
 }
 
@@ -104,7 +109,7 @@ export function besideCapacity(box) {
  */
 export function besidePlaces(count, box) {
   if (count === 0) return { main: { x: 0, y: 0, ...box }, rest: [] };
-  const { wide, columns, width, height } = strip(box);
+  const { wide, columns, width, height } = strip(box, count);
   const rows = Math.ceil(count / columns);
   if (wide) {
     const x = box.width - width;
@@ -124,11 +129,11 @@ export function besidePlaces(count, box) {
 
 /**
  * Oneself, small, in the corner of the one other person.
- * @param {Box} box
+ * @param {Rect} other
  * @returns {Rect}
  */
-export function cornerPlace(box) {
-  const width = Math.round(Math.min(240, Math.max(108, box.width * 0.2)));
-  const height = Math.round(box.width < box.height ? width * 1.25 : width / WIDEST);
-  return { x: box.width - width - 12, y: box.height - height - 12, width, height };
+export function cornerPlace(other) {
+  const width = Math.round(Math.min(240, Math.max(108, other.width * 0.2)));
+  const height = Math.round(other.width < other.height ? width * 1.25 : width / WIDEST);
+  return { x: other.x + other.width - width - 12, y: other.y + other.height - height - 12, width, height };
 }

@@ -39,6 +39,10 @@ export class People {
     byId('lobby-switch').addEventListener('change', () => this.moderate({ action: 'lobby', enabled: !room()?.lobby }));
   }
 
+  get shown() {
+    return byId('people-panel').offsetParent !== null;
+  }
+
   get moderates() {
     return this.#client.self?.role === 'moderator';
   }
@@ -98,7 +102,7 @@ export class People {
       const deny = make('button', { type: 'button', class: 'button small', text: 'Deny', 'aria-label': `Deny ${name}` });
       admit.addEventListener('click', () => this.moderate({ action: 'admit', participant: id }));
       deny.addEventListener('click', () => this.moderate({ action: 'deny', participant: id }));
-      return make('li', { class: 'person' }, face(name), make('span', { class: 'person-name', text: name }), admit, deny);
+      return make('li', { class: 'person' }, face(name), make('span', { class: 'person-name' }, make('span', { class: 'name', text: name })), admit, deny);
     }));
   }
 
@@ -126,7 +130,7 @@ export class People {
     const roles = { moderator: 'Moderator', viewer: 'Viewer' };
     const words = [roles[/** @type {keyof typeof roles} */ (role)], connection === 'reconnecting' ? 'Reconnecting…' : quality === 'good' ? '' : qualityWords(quality)];
     setText(part(row, '.role'), words.filter(Boolean).join(' · '));
-    part(row, '.hand').hidden = !hand;
+    part(row, '.hand').toggleAttribute('hidden', !hand);
     for (const [source, name, words] of /** @type {const} */ ([['microphone', 'mic', 'Microphone'], ['camera', 'camera', 'Camera']])) {
       const track = tracks.get(source);
       const on = Boolean(track && !track.muted);
