@@ -229,8 +229,8 @@ export class Client extends EventTarget {
         this.#room.hear(name, data);
     }
     if (name === 'participantChanged') this.#followRole();
-    // A picture may come before the person.
-    if (name === 'participantJoined') this.#reflect();
+    // A picture may come before the person, and stay after what they publish is gone.
+    if (name === 'participantChanged' || name === 'participantJoined') this.#reflect();
   }
 
   /** What we may send depends on our role. */

@@ -67,3 +67,14 @@ export async function fit(sender, encoding) {
   }
   wanted.delete(sender);
 }
+
+/**
+ * Has a sender send a keyframe, where the browser can.
+ * @param {RTCRtpSender} sender
+ */
+export function refresh(sender) {
+  if (sender.track?.kind !== 'video') return;
+  // The option is newer than the type; browsers that do not know it ignore it.
+  const setParameters = /** @type {(parameters: RTCRtpSendParameters, options: object) => Promise<void>} */ (sender.setParameters);
+  setParameters.call(sender, sender.getParameters(), { encodingOptions: [{ keyFrame: true }] }).catch(() => {});
+}

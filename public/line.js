@@ -19,6 +19,7 @@ import { Refusal } from './protocol.js';
  * @property {(connection: Connection) => void} build  adds the transceivers
  * @property {(connection: Connection) => object} describe  what the request says beyond name and offer
  * @property {() => void} changed  endpoints came, went, or began to work
+ * @property {(connection: Connection) => void} [recovered]  an endpoint was cut off, and is connected again
  * @property {(error: Refusal) => void} gaveUp
  */
 
@@ -174,7 +175,10 @@ export class Line {
       // The old one recovered before the new one was ready.
       this.#dropNext();
     }
-    if (this.#cut) this.#kit.nudge();
+    if (this.#cut) {
+      this.#kit.nudge();
+      this.#purpose.recovered?.(connection);
+    }
     this.#cut = false;
     clearTimeout(this.#steady);
     this.#steady = setTimeout(() => (this.#attempts = this.current?.state === 'connected' ? 0 : this.#attempts), STEADY_MS);

@@ -2,7 +2,7 @@
 // come, change and go without negotiation. No DOM in here.
 // Invariant: what is muted here is told to the server as muted, however often endpoints and connections are replaced.
 
-import { encodingFor, fit } from './encoding.js';
+import { encodingFor, fit, refresh } from './encoding.js';
 import { Line } from './line.js';
 import { asRefusal, kindOf } from './protocol.js';
 
@@ -51,6 +51,8 @@ export class Publisher {
       build: (connection) => this.#build(connection),
       describe: (connection) => this.#describe(connection),
       changed,
+      // What was sent meanwhile is lost: without a keyframe the others would wait seconds for a picture.
+      recovered: (connection) => this.#transceivers.get(connection)?.forEach(({ sender }) => refresh(sender)),
       gaveUp,
     });
   }

@@ -106,7 +106,8 @@ export class Roster {
     const changes = [];
     for (const participant of this.others.values()) {
       for (const source of /** @type {const} */ (['camera', 'screen'])) {
-        const track = places.get(participant.id)?.get(source)?.track;
+        // Who publishes it no longer has no picture, whatever a slot still holds.
+        const track = participant.tracks.has(source) ? places.get(participant.id)?.get(source)?.track : undefined;
         if (participant.media.get(source) === track) continue;
         if (track) participant.media.set(source, track);
         else participant.media.delete(source);
