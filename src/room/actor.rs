@@ -211,6 +211,9 @@ impl Actor {
         if let Some((participant, name)) = owner {
             return self.endpoint_failed(&participant, &name, error);
         }
+        if event.path.iter().any(|name| name.starts_with("endpoint-") || name.starts_with("forwarder-")) {
+            return tracing::debug!(path = ?event.path, detail, "the last words of an endpoint that has ended");
+        }
         let owner = self.participants.values().find(|p| event.is_from(&format!("participant-{}", p.id)));
         match owner.map(|participant| participant.id.clone()) {
             Some(id) => self.expel(&id, Removal::Lost(error.to_string())),

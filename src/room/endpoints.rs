@@ -48,8 +48,7 @@ impl Actor {
             Ok(Endpoint::subscriber(&participant.bin, offer, stream, &self.endpoints)?)
         });
         let slots = prepared.as_ref().map_or(0, |endpoint| endpoint.slots().len());
-        let carried = std::iter::repeat_with(|| None).take(slots).collect();
-        self.hold(id, naming, prepared, Purpose::Receive(Receiving { wanted, carried }), reply);
+        self.hold(id, naming, prepared, Purpose::Receive(Receiving::new(wanted, slots)), reply);
         self.arrange(id);
     }
 
@@ -147,6 +146,7 @@ impl Actor {
             EndpointEventKind::Connected => self.connected(&id, &name),
             EndpointEventKind::Track(track) => self.track(&id, &name, track),
             EndpointEventKind::Began(slot) => self.began(&id, &name, slot),
+            EndpointEventKind::Returned => self.refresh(&id, &name),
             EndpointEventKind::Failed(error) => self.endpoint_failed(&id, &name, error),
         }
     }

@@ -43,6 +43,8 @@ pub(super) struct Publishing {
 pub(super) struct Receiving {
     pub(super) wanted: Wanted,
     pub(super) carried: Vec<Option<Carried>>,
+    /// What its owner was told last.
+    told: Vec<Option<TrackId>>,
 }
 
 /// A track in a slot.
@@ -52,6 +54,21 @@ pub(super) struct Carried {
     /// Whether its first packet has passed: until then the slot shows nobody.
     pub(super) began: bool,
     _branch: Branch,
+}
+
+impl Receiving {
+    /// All `slots` are empty.
+    pub(super) fn new(wanted: Wanted, slots: usize) -> Self {
+        let carried = std::iter::repeat_with(|| None).take(slots).collect();
+        Self { wanted, carried, told: vec![None; slots] }
+    }
+
+    /// What each slot shows: nobody, as long as nothing of its track has passed.
+    fn shown(&self) -> Vec<Option<TrackId>> {
+        let began =
+            |carried: &Option<Carried>| carried.as_ref().filter(|carried| carried.began).map(|c| c.track.clone());
+        self.carried.iter().map(began).collect()
+    }
 }
 
 impl Held {
@@ -81,17 +98,14 @@ impl Held {
         }
     }
 
-    /// Takes `track` out of every slot. Says whether it was in one.
-    pub(super) fn drop_track(&mut self, track: &TrackId) -> bool {
-        let Purpose::Receive(receiving) = &mut self.purpose else { return false };
-        let mut found = false;
+    /// Takes `track` out of every slot.
+    pub(super) fn drop_track(&mut self, track: &TrackId) {
+        let Purpose::Receive(receiving) = &mut self.purpose else { return };
         for carried in &mut receiving.carried {
             if carried.as_ref().is_some_and(|carried| carried.track == *track) {
                 *carried = None;
-                found = true;
             }
         }
-        found
     }
 
     /// Empties a slot.
@@ -125,11 +139,18 @@ impl Held {
 
     /// What its slots show, by m-line.
     pub(super) fn shown(&self) -> Vec<(String, Option<TrackId>)> {
-        let Some(receiving) = self.receiving() else { return Vec::new() };
-        let shown = |carried: &Option<Carried>| {
-            carried.as_ref().filter(|carried| carried.began).map(|carried| carried.track.clone())
-        };
-        let slots = self.endpoint.slots().iter().zip(&receiving.carried);
-        slots.map(|(slot, carried)| (slot.mid.clone(), shown(carried))).collect()
+        let shown = self.receiving().map(Receiving::shown).unwrap_or_default();
+        self.endpoint.slots().iter().map(|slot| slot.mid.clone()).zip(shown).collect()
+    }
+
+    /// The same, if it is not what its owner was told last.
+    pub(super) fn news(&mut self) -> Option<Vec<(String, Option<TrackId>)>> {
+        let Purpose::Receive(receiving) = &mut self.purpose else { return None };
+        let shown = receiving.shown();
+        if receiving.told == shown {
+            return None;
+        }
+        receiving.told = shown;
+        Some(self.shown())
     }
 }

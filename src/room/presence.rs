@@ -10,7 +10,7 @@ use super::command::{Newcomer, Wanted};
 use super::error::JoinError;
 use super::event::{Event, Removal};
 use super::held::Held;
-use super::model::{Role, Settings, Snapshot, Waiter};
+use super::model::{Quality, Role, Settings, Snapshot, Waiter};
 use super::participant::Participant;
 use crate::id::{EndpointName, ParticipantId};
 
@@ -76,16 +76,15 @@ impl Actor {
         tracing::info!(participant = %id, "came back");
         self.tell_joined(&id);
         let Some(participant) = self.participants.get(&id) else { return Err(JoinError::Resume) };
-        let endpoints: Vec<_> = participant.endpoints.keys().cloned().collect();
+        let slots = participant.endpoints.iter().filter(|(_, held)| held.receiving().is_some());
+        let slots: Vec<_> =
+            slots.map(|(name, held)| Event::Slots { endpoint: name.clone(), slots: held.shown() }).collect();
         let video = participant.publications.iter().filter(|(source, _)| source.kind() == crate::media::Kind::Video);
         let demands: Vec<_> = video
             .map(|(source, publication)| Event::Demand { source: *source, height: publication.demand.told() })
             .collect();
-        for endpoint in endpoints {
-            self.tell_slots(&id, &endpoint);
-        }
-        for demand in demands {
-            self.tell(&id, demand);
+        for event in slots.into_iter().chain(demands) {
+            self.tell(&id, event);
         }
         self.tell_changed(&id);
         Ok(id)
@@ -208,6 +207,11 @@ impl Actor {
         };
         let moderates = participant.role == Role::Moderator;
         self.tell(id, Event::Joined(Box::new(snapshot)));
+        let worse = self.participants.values().filter(|participant| participant.quality != Quality::Good);
+        let worse: Vec<_> = worse.map(|p| Event::Quality(p.id.clone(), p.quality)).collect();
+        for event in worse {
+            self.tell(id, event);
+        }
         if moderates && !self.waiting.is_empty() {
             self.tell(id, Event::Lobby(self.waiters()));
         }

@@ -7,12 +7,12 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::demand::Demand;
-use crate::elements::forwarder::{Forwarder, KeyframeThrottle, Output};
+use crate::elements::forwarder::{self, Forwarder, KeyframeThrottle, Output};
 use crate::elements::meter::Meter;
 use crate::id::EndpointId;
-use crate::media::Codec;
 use crate::media::graft::{self, Branch, GraftError};
 use crate::media::link::Outlet;
+use crate::media::{Codec, Kind};
 use crate::webrtc::IncomingTrack;
 
 /// The shortest time between two keyframe requests to one publisher: each keyframe is several times the size of
@@ -76,6 +76,18 @@ impl Publication {
         publication.source.link(&sink).map_err(GraftError::link("publishing a track"))?;
         track.release();
         Ok(publication)
+    }
+
+    /// Asks the publisher for a keyframe, as soon as it may be asked again.
+    pub(super) fn request_keyframe(&self) {
+        let ssrc = self.meter.ssrc();
+        if self.codec.kind() == Kind::Video
+            && ssrc != 0
+            && self.throttle.request()
+            && let Some(sink) = self.tee.static_pad("sink")
+        {
+            sink.push_event(forwarder::keyframe_request(ssrc));
+        }
     }
 
     pub(super) fn codec(&self) -> Codec {

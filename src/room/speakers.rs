@@ -17,6 +17,8 @@ const SPEECH: f32 = 8.0;
 const MARGIN: f32 = 6.0;
 /// How many updates in a row one has to be the loudest: a cough is shorter.
 const SUSTAINED: u32 = 2;
+/// For so many updates after a change there is no other: two who talk at once would flicker.
+const DWELL: u32 = 20;
 /// After so many updates without speech nobody speaks.
 const QUIET: u32 = 40;
 
@@ -39,11 +41,13 @@ pub(super) struct Speakers<T> {
     active: Option<T>,
     challenger: Option<(T, u32)>,
     quiet: u32,
+    /// Updates since the last change.
+    steady: u32,
 }
 
 impl<T: Clone + Ord> Speakers<T> {
     pub(super) fn new() -> Self {
-        Self { scores: BTreeMap::new(), order: Vec::new(), active: None, challenger: None, quiet: 0 }
+        Self { scores: BTreeMap::new(), order: Vec::new(), active: None, challenger: None, quiet: 0, steady: DWELL }
     }
 
     /// Who speaks, if anybody.
@@ -84,6 +88,7 @@ impl<T: Clone + Ord> Speakers<T> {
     }
 
     fn elect(&mut self, person: impl Fn(&T) -> bool) {
+        self.steady = self.steady.saturating_add(1);
         let quick = |who: &T| self.scores.get(who).map_or(0.0, |score| score.quick);
         self.active = self.active.take().filter(|who| self.scores.contains_key(who));
         let mut loudest = self.scores.iter().filter(|(who, score)| score.quick >= SPEECH && person(who));
@@ -113,7 +118,8 @@ impl<T: Clone + Ord> Speakers<T> {
             Some((who, times)) if who == *loudest => times + 1,
             _ => 1,
         };
-        if times >= SUSTAINED {
+        if times >= SUSTAINED && self.steady >= DWELL {
+            self.steady = 0;
             self.active = Some(loudest.clone());
         } else {
             self.challenger = Some((loudest.clone(), times));
@@ -147,8 +153,21 @@ mod tests {
         assert_eq!(speakers.active(), None);
         feed(&mut speakers, &[0, 95], 4);
         assert_eq!(speakers.active(), Some(&1), "four updates of 50 ms");
+        feed(&mut speakers, &[30, 95], DWELL);
         feed(&mut speakers, &[95, 30], 6);
         assert_eq!(speakers.active(), Some(&0), "and when another takes over");
+    }
+
+    #[test]
+    fn two_who_talk_at_once_do_not_flicker() {
+        let mut speakers = Speakers::new();
+        let mut changes = 0;
+        for step in 0..400 {
+            let before = speakers.active().copied();
+            feed(&mut speakers, if step % 8 < 4 { &[95, 0] } else { &[0, 95] }, 1);
+            changes += u32::from(speakers.active().copied() != before);
+        }
+        assert!(changes <= 400 / DWELL + 1, "{changes} changes in 20 s");
     }
 
     #[test]

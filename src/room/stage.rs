@@ -6,8 +6,10 @@ use std::time::Instant;
 use super::actor::Actor;
 use super::command::Wanted;
 use super::event::Event;
+use super::held::Purpose;
 use super::model::{Height, Source, TrackId};
 use super::participant::Participant;
+use super::publication::Publication;
 use super::slots::{self, Slot};
 use super::view;
 use crate::id::{EndpointName, ParticipantId};
@@ -30,40 +32,39 @@ impl Actor {
     }
 
     fn arrange_slots(&mut self, viewer: &ParticipantId) {
-        let Some(mut participant) = self.participants.remove(viewer) else { return };
-        let places = places(&participant);
-        let mut changed: Vec<EndpointName> = Vec::new();
-        for (wanted, places) in places {
-            let tracks = self.wanted(&participant, &wanted);
-            let slots: Vec<_> = places.iter().map(|place| place.slot.clone()).collect();
-            let assigned = slots::assign(&slots, &tracks);
-            let moves = places.iter().zip(assigned).filter(|(place, track)| place.slot.carries != *track);
-            let moves: Vec<_> = moves.collect();
-            // First out, then in: a track that moves is never in two slots.
+        let moves = self.moves(viewer);
+        if let Some(participant) = self.participants.get_mut(viewer) {
             for (place, _) in &moves {
                 if let Some(held) = participant.endpoints.get_mut(&place.endpoint) {
                     held.clear(place.index);
                 }
             }
-            for (place, track) in moves {
-                if !changed.contains(&place.endpoint) {
-                    changed.push(place.endpoint.clone());
-                }
-                let Some(track) = track else { continue };
-                let publication =
-                    self.participants.get(&track.participant).and_then(|p| p.publications.get(&track.source));
-                let held = participant.endpoints.get_mut(&place.endpoint);
-                if let (Some(publication), Some(held)) = (publication, held)
-                    && let Err(error) = held.carry(place.index, &participant.bin, track, publication)
-                {
-                    tracing::error!(%viewer, %error, "a track could not be forwarded");
-                }
+        }
+        // First out, then told, then in: nobody's sound or picture ever goes under somebody else's name.
+        self.tell_slots(viewer);
+        let Some(mut participant) = self.participants.remove(viewer) else { return };
+        for (place, track) in moves.into_iter().filter_map(|(place, track)| Some((place, track?))) {
+            let sender = self.participants.get(&track.participant);
+            let publication = sender.and_then(|sender| sender.publications.get(&track.source));
+            let held = participant.endpoints.get_mut(&place.endpoint);
+            if let (Some(publication), Some(held)) = (publication, held)
+                && let Err(error) = held.carry(place.index, &participant.bin, track, publication)
+            {
+                tracing::error!(%viewer, %error, "a track could not be forwarded");
             }
         }
         self.participants.insert(viewer.clone(), participant);
-        for endpoint in changed {
-            self.tell_slots(viewer, &endpoint);
-        }
+    }
+
+    /// The slots of `viewer` that have to change, and what they shall carry.
+    fn moves(&self, viewer: &ParticipantId) -> Vec<(Place, Option<TrackId>)> {
+        let Some(participant) = self.participants.get(viewer) else { return Vec::new() };
+        let all = places(participant).into_iter().flat_map(|(wanted, places)| {
+            let slots: Vec<_> = places.iter().map(|place| place.slot.clone()).collect();
+            let assigned = slots::assign(&slots, &self.wanted(participant, &wanted));
+            places.into_iter().zip(assigned)
+        });
+        all.filter(|(place, track)| place.slot.carries != *track).collect()
     }
 
     /// The tracks that `viewer` wants in slots for `wanted`, the most important first.
@@ -111,18 +112,41 @@ impl Actor {
     /// The first packet of the track that was last put into a slot has passed: now the slot is its.
     pub(super) fn began(&mut self, id: &ParticipantId, name: &EndpointName, slot: usize) {
         let held = self.participants.get_mut(id).and_then(|participant| participant.endpoints.get_mut(name));
-        let Some(super::held::Purpose::Receive(receiving)) = held.map(|held| &mut held.purpose) else { return };
-        let Some(Some(carried)) = receiving.carried.get_mut(slot) else { return };
-        if !std::mem::replace(&mut carried.began, true) {
-            self.tell_slots(id, name);
+        let Some(Purpose::Receive(receiving)) = held.map(|held| &mut held.purpose) else { return };
+        if let Some(Some(carried)) = receiving.carried.get_mut(slot) {
+            carried.began = true;
+            self.tell_slots(id);
         }
     }
 
-    pub(super) fn tell_slots(&mut self, id: &ParticipantId, name: &EndpointName) {
-        let held = self.participants.get(id).filter(|participant| participant.native);
-        let Some(held) = held.and_then(|participant| participant.endpoints.get(name)) else { return };
-        let event = Event::Slots { endpoint: name.clone(), slots: held.shown() };
-        self.tell(id, event);
+    /// Tells somebody what changed in the slots of all their endpoints.
+    fn tell_slots(&mut self, id: &ParticipantId) {
+        let Some(participant) = self.participants.get_mut(id).filter(|participant| participant.native) else { return };
+        let news = participant
+            .endpoints
+            .iter_mut()
+            .filter_map(|(name, held)| Some(Event::Slots { endpoint: name.clone(), slots: held.news()? }));
+        for event in news.collect::<Vec<_>>() {
+            self.tell(id, event);
+        }
+    }
+
+    /// The path to an endpoint was cut and is back: whoever was cut off continues with a keyframe, now rather than when the
+    /// browser thinks of asking for one.
+    pub(super) fn refresh(&self, id: &ParticipantId, name: &EndpointName) {
+        let Some(participant) = self.participants.get(id) else { return };
+        let Some(held) = participant.endpoints.get(name) else { return };
+        tracing::debug!(participant = %id, endpoint = %name, "heard again");
+        let published = participant.published_by(held.endpoint.id());
+        published
+            .iter()
+            .filter_map(|source| participant.publications.get(source))
+            .for_each(Publication::request_keyframe);
+        for carried in held.receiving().iter().flat_map(|receiving| receiving.carried.iter().flatten()) {
+            let sender = self.participants.get(&carried.track.participant);
+            let publication = sender.and_then(|sender| sender.publications.get(&carried.track.source));
+            publication.into_iter().for_each(Publication::request_keyframe);
+        }
     }
 
     /// Tells publishers how large anybody shows their tracks.

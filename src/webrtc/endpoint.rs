@@ -86,6 +86,8 @@ pub enum EndpointEventKind {
     Track(IncomingTrack),
     /// The first packet of the track that was last put into this slot has passed.
     Began(usize),
+    /// The peer is heard again after some seconds of silence.
+    Returned,
     /// The endpoint is over.
     Failed(EndpointError),
 }
@@ -133,7 +135,9 @@ impl Endpoint {
         webrtcbin.set_property("latency", context.jitter_milliseconds);
         ice::apply(&element, &context.ice);
         let heard = Heard::now();
-        tuning::tune(&webrtcbin, &offer, &heard);
+        let (speaker, events) = (id.clone(), context.events.clone());
+        let returned = move || report(&events, &speaker, EndpointEventKind::Returned);
+        tuning::tune(&webrtcbin, &offer, &heard, Arc::new(returned));
         let endpoint = Self {
             id,
             webrtcbin,

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::endpoint::EndpointError;
 
 /// How long webrtcbin may take for one step. It takes milliseconds, or it hangs.
-const STEP_DEADLINE: Duration = Duration::from_secs(5);
+const STEP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Gives webrtcbin the remote `offer`, lets `prepare` add transceivers, and returns the raw answer once it is set.
 pub(super) async fn answer(

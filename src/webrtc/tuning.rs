@@ -18,6 +18,9 @@ const HISTORY_MILLISECONDS: u32 = 1000;
 /// How many packets of one stream are kept at most: a second of 2.5 Mbit/s. webrtcbin keeps 500 for good.
 const HISTORY_PACKETS: u32 = 256;
 
+/// Whoever receives video reports more often than this.
+const CUT_MILLISECONDS: u64 = 3000;
+
 /// When an endpoint last heard anything but STUN from its peer.
 #[derive(Debug, Clone)]
 pub(super) struct Heard {
@@ -30,8 +33,10 @@ impl Heard {
         Self { start: Instant::now(), milliseconds: Arc::default() }
     }
 
-    fn again(&self) {
-        self.milliseconds.store(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// Notes that something came. Returns how many milliseconds it was silent before.
+    fn again(&self) -> u64 {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        now.saturating_sub(self.milliseconds.swap(now, Ordering::Relaxed))
     }
 
     /// How long it has been silent.
@@ -41,8 +46,12 @@ impl Heard {
     }
 }
 
-/// Tunes `webrtcbin`, which serves `offer`, and notes in `heard` when its peer sends.
-pub(super) fn tune(webrtcbin: &gst::Bin, offer: &Offer, heard: &Heard) {
+/// Called in a streaming thread: it must not block.
+type Returned = Arc<dyn Fn() + Send + Sync>;
+
+/// Tunes `webrtcbin`, which serves `offer`, notes in `heard` when its peer sends, and calls `returned` when it does so
+/// after a silence that must have been a cut.
+pub(super) fn tune(webrtcbin: &gst::Bin, offer: &Offer, heard: &Heard, returned: Returned) {
     if let Some(rtpbin) = webrtcbin.by_name("rtpbin") {
         // What the client declared, and two for what it may yet send: each undeclared SSRC would cost a pad and two threads.
         rtpbin.set_property("max-streams", u32::try_from(offer.ssrc_count()).unwrap_or(u32::MAX).saturating_add(2));
@@ -59,10 +68,10 @@ pub(super) fn tune(webrtcbin: &gst::Bin, offer: &Offer, heard: &Heard) {
         });
     }
     let (role, heard) = (offer.role, heard.clone());
-    webrtcbin.connect_deep_element_added(move |_, _, element| tune_inner(element, role, &heard));
+    webrtcbin.connect_deep_element_added(move |_, _, element| tune_inner(element, role, &heard, &returned));
 }
 
-fn tune_inner(element: &gst::Element, role: Role, heard: &Heard) {
+fn tune_inner(element: &gst::Element, role: Role, heard: &Heard, returned: &Returned) {
     let Some(factory) = element.factory() else { return };
     match factory.name().as_str() {
         // A live branch is in time already; waiting for the clock would add the jitter buffer's latency once more.
@@ -71,9 +80,11 @@ fn tune_inner(element: &gst::Element, role: Role, heard: &Heard) {
         "rtprtxsend" => keep_history_short(element),
         "nicesrc" => {
             let Some(pad) = element.static_pad("src") else { return };
-            let heard = heard.clone();
+            let (heard, returned) = (heard.clone(), Arc::clone(returned));
             pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-                heard.again();
+                if heard.again() > CUT_MILLISECONDS {
+                    returned();
+                }
                 gst::PadProbeReturn::Ok
             });
         }

@@ -194,7 +194,7 @@ impl Branch {
     pub(super) fn take_request(&mut self) -> Option<gst::Event> {
         let ssrc = std::mem::take(&mut self.wanted).then_some(self.incoming).flatten()?;
         self.stats.keyframe_requests += 1;
-        Some(force_key_unit(ssrc))
+        Some(keyframe_request(ssrc))
     }
 
     /// What to send to the source `ssrc` now, so that its next keyframe comes soon.
@@ -222,7 +222,9 @@ impl Branch {
     }
 }
 
-fn force_key_unit(ssrc: u32) -> gst::Event {
+/// The event that asks the source `ssrc` for a keyframe; to be pushed upstream.
+#[must_use]
+pub fn keyframe_request(ssrc: u32) -> gst::Event {
     gstreamer_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).other_field("ssrc", ssrc).build()
 }
 

@@ -21,6 +21,7 @@ mod rewrite;
 mod stream;
 mod throttle;
 
+pub use branch::keyframe_request;
 pub use throttle::KeyframeThrottle;
 
 /// The name of the element's factory.

@@ -51,7 +51,7 @@ impl KeyframeThrottle {
     }
 
     /// Whether the caller must send a request now; one that may not be sent yet is remembered.
-    pub(super) fn request(&self) -> bool {
+    pub fn request(&self) -> bool {
         let send = self.may_send();
         if !send {
             self.remembered.store(true, Relaxed);

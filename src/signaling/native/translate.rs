@@ -47,6 +47,10 @@ pub fn read(event: &str, data: serde_json::Value) -> Result<request::Request, Mi
     }
     // A request without fields may come without an argument.
     let data = if data.is_null() { serde_json::json!({}) } else { data };
+    if !data.is_object() {
+        // Serde would take an array for a structure.
+        return Err(Misunderstood::Content(event.to_owned(), "its argument is no object".to_owned()));
+    }
     serde_json::from_value(serde_json::json!({"event": event, "data": data}))
         .map_err(|error| Misunderstood::Content(event.to_owned(), error.to_string()))
 }
