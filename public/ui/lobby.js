@@ -1,15 +1,18 @@
 // Before the call: who you are, which room, and a look at yourself.
 
+import { DevicePicker } from './devices.js';
 import { byId, setToggle } from './dom.js';
+import { recall, remember } from './remember.js';
 import { Tile } from './tile.js';
-
-const REMEMBERED = 'plenum.place';
 
 /** @typedef {{ name: string, room: string }} Place */
 
 export class Lobby {
   /** Asked to enter; throws an Error with words for the person. @type {(place: Place) => Promise<void>} */
   onJoin = async () => {};
+
+  /** Asked to wait no longer. @type {() => void} */
+  onCancel = () => {};
 
   #media;
   #view = byId('lobby');
@@ -21,10 +24,16 @@ export class Lobby {
   #devices = /** @type {HTMLButtonElement} */ (byId('devices'));
   #words = byId('lobby-words');
   #tile = new Tile('preview', { self: true });
+  #picker;
 
-  /** @param {import('./media.js').LocalMedia} media */
-  constructor(media) {
+  /**
+   * @param {import('./media.js').LocalMedia} media
+   * @param {import('./sound.js').Sound} sound
+   */
+  constructor(media, sound) {
     this.#media = media;
+    this.#picker = new DevicePicker(byId('lobby-devices'), media, sound);
+    byId('stop-waiting').addEventListener('click', () => this.onCancel());
     byId('preview-tile').append(this.#tile.element);
     this.#fill();
     this.#name.addEventListener('input', () => this.#tile.setName(this.#name.value));
@@ -43,6 +52,7 @@ export class Lobby {
   /** @param {string} [words] */
   async show(words = '') {
     this.#view.hidden = false;
+    this.wait(null);
     this.#words.textContent = words;
     document.title = 'Plenum';
     (this.#name.value ? (this.#room.value ? this.#join : this.#room) : this.#name).focus();
@@ -51,12 +61,22 @@ export class Lobby {
 
   hide() {
     this.#view.hidden = true;
+    void this.#picker.show(false);
+  }
+
+  /** A moderator has to let us in; null when that is over. @param {string | null} room */
+  wait(room) {
+    this.#form.hidden = room !== null;
+    byId('wait').hidden = room === null;
+    if (room === null) return;
+    byId('wait-room').textContent = room;
+    byId('wait-title').focus();
   }
 
   /** Name and room come from the address, else from the last time. */
   #fill() {
     const address = new URLSearchParams(location.search);
-    const last = remembered();
+    const last = recall('place', /** @type {Partial<Place>} */ ({}));
     this.#name.value = address.get('name') ?? last.name ?? '';
     this.#room.value = address.get('room') ?? last.room ?? '';
     this.#tile.setName(this.#name.value);
@@ -88,7 +108,7 @@ export class Lobby {
       }
       this.#words.textContent = 'Joining…';
       await this.onJoin(place);
-      remember(place);
+      keep(place);
       this.#words.textContent = '';
     } catch (error) {
       this.#words.textContent = /** @type {Error} */ (error).message;
@@ -104,10 +124,12 @@ export class Lobby {
 
   #reflect() {
     const media = this.#media;
-    this.#tile.setStream(media.stream);
-    this.#tile.setPicture(media.isOn('video'));
+    this.#tile.setTrack(media.tracks.video);
+    const picking = media.tried && media.supported;
+    byId('lobby-devices').hidden = !picking;
+    void this.#picker.show(picking && !this.#view.hidden);
     this.#devices.hidden = media.tried || !media.supported;
-    byId('preview-bar').hidden = !media.tried || !media.supported;
+    byId('preview-bar').hidden = !picking;
     setToggle(byId('preview-microphone'), media.isOn('audio'), 'mic');
     setToggle(byId('preview-camera'), media.isOn('video'), 'camera');
     this.#tile.setMuted(media.tried && !media.isOn('audio'));
@@ -125,25 +147,11 @@ export class Lobby {
   }
 }
 
-/** @returns {Partial<Place>} */
-function remembered() {
-  try {
-    return JSON.parse(localStorage.getItem(REMEMBERED) ?? '{}');
-  } catch {
-    // No storage, or not ours: then nothing is remembered.
-    return {};
-  }
-}
-
 /** @param {Place} place */
-function remember(place) {
+function keep(place) {
   const address = new URL(location.href);
   address.searchParams.set('room', place.room);
   address.searchParams.set('name', place.name);
   history.replaceState(null, '', address);
-  try {
-    localStorage.setItem(REMEMBERED, JSON.stringify(place));
-  } catch {
-    // A browser without storage only forgets.
-  }
+  remember('place', place);
 }

@@ -1,9 +1,8 @@
 // Our own camera and microphone, and plain words for what goes wrong with them.
 
-const CONSTRAINTS = {
-  audio: true,
-  video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } },
-};
+import { recall, remember } from './remember.js';
+
+const PICTURE = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
 const DEVICE = { audio: 'microphone', video: 'camera' };
 
 /** @typedef {'audio' | 'video'} Kind */
@@ -18,6 +17,8 @@ export class LocalMedia extends EventTarget {
   problem = '';
   /** Whether open() was tried. */
   tried = false;
+  /** The devices of choice, by id; empty for the browser's own choice. @type {{ audio: string, video: string }} */
+  chosen = recall('devices', { audio: '', video: '' });
 
   /** Browsers offer devices only on https and localhost. */
   get supported() {
@@ -42,15 +43,15 @@ export class LocalMedia extends EventTarget {
       this.problem = 'This page did not come over https, so the browser offers no camera or microphone. You can still join to watch and listen.';
       return;
     }
-    const error = await this.#get(CONSTRAINTS);
+    const error = await this.#get(this.#wanted('audio', 'video'));
     this.tried = true;
     this.problem = '';
     if (error) {
       const [camera, microphone] = await Promise.all([permission('camera'), permission('microphone')]);
       const refused = error.name === 'NotAllowedError';
       // Asking again for one device is only polite where the browser would not simply show the same question again.
-      const audioError = refused && (microphone === 'denied' || camera !== 'denied') ? error : await this.#get({ audio: CONSTRAINTS.audio });
-      const videoError = refused && (camera === 'denied' || microphone !== 'denied') ? error : await this.#get({ video: CONSTRAINTS.video });
+      const audioError = refused && (microphone === 'denied' || camera !== 'denied') ? error : await this.#get(this.#wanted('audio'));
+      const videoError = refused && (camera === 'denied' || microphone !== 'denied') ? error : await this.#get(this.#wanted('video'));
       if (audioError && videoError) this.problem = `${explain(error, 'camera or microphone')} You can join without them.`;
       else if (videoError) this.problem = `${explain(videoError, 'camera')} You can join with your voice only.`;
       else if (audioError) this.problem = `${explain(audioError, 'microphone')} The others will not hear you.`;
@@ -73,10 +74,35 @@ export class LocalMedia extends EventTarget {
     const track = this.tracks[kind];
     if (on && !track) {
       if (!this.supported) return `This page did not come over https, so the browser offers no ${DEVICE[kind]}.`;
-      const error = await this.#get({ [kind]: CONSTRAINTS[kind] });
+      const error = await this.#get(this.#wanted(kind));
       if (error) return explain(error, DEVICE[kind]);
     } else if (track && kind === 'video' && !on) this.#drop('video');
     else if (track) track.enabled = on;
+    this.#changed();
+    return '';
+  }
+
+  /**
+   * Use another device; what was muted stays muted, and a camera that is off stays off.
+   * @param {Kind} kind
+   * @param {string} id
+   * @returns {Promise<string>} what went wrong, in words, or nothing
+   */
+  async choose(kind, id) {
+    const former = this.chosen;
+    const track = this.tracks[kind];
+    this.chosen = { ...former, [kind]: id };
+    if (track) {
+      const error = await this.#get(this.#wanted(kind));
+      if (error) {
+        this.chosen = former;
+        this.#changed();
+        return explain(error, DEVICE[kind]);
+      }
+      const now = this.tracks[kind];
+      if (now) now.enabled = track.enabled;
+    }
+    remember('devices', this.chosen);
     this.#changed();
     return '';
   }
@@ -87,6 +113,19 @@ export class LocalMedia extends EventTarget {
     this.#drop('video');
     this.tried = false;
     this.#changed();
+  }
+
+  /**
+   * The device of choice if it is there, else any.
+   * @param {...Kind} kinds
+   * @returns {MediaStreamConstraints}
+   */
+  #wanted(...kinds) {
+    const device = (/** @type {Kind} */ kind) => (this.chosen[kind] ? { deviceId: { ideal: this.chosen[kind] } } : {});
+    return {
+      audio: kinds.includes('audio') && { ...device('audio') },
+      video: kinds.includes('video') && { ...PICTURE, ...device('video') },
+    };
   }
 
   /**

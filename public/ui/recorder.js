@@ -23,9 +23,18 @@ export class Recorder {
   constructor(client, notices) {
     this.#client = client;
     this.#notices = notices;
-    this.#button.addEventListener('click', () => this.#press());
     listen(client, 'recording-started', ({ recording }) => this.#started(recording));
     listen(client, 'recording-stopped', (stopped) => this.#stopped(stopped));
+  }
+
+  get running() {
+    return Boolean(this.#client.room?.recording);
+  }
+
+  /** On entering: what runs already is told until it is dismissed. */
+  enter() {
+    const recording = this.#client.room?.recording;
+    if (recording) this.#started(recording, { stay: true });
   }
 
   /** Forget the recording of a room that we left; it goes on without us. */
@@ -36,9 +45,11 @@ export class Recorder {
     this.#label(false);
   }
 
-  async #press() {
-    const { recording, place } = this.#client;
+  /** Begin or end the recording. */
+  async press() {
+    const { room, place } = this.#client;
     if (!place) return;
+    const recording = room?.recording;
     this.#button.disabled = true;
     try {
       if (recording) await stopRecording(recording.id);
@@ -50,8 +61,11 @@ export class Recorder {
     }
   }
 
-  /** @param {import('../client.js').Recording} recording */
-  #started({ startedAt }) {
+  /**
+   * @param {{ startedAt: number | string }} recording
+   * @param {{ stay?: boolean }} [options]
+   */
+  #started({ startedAt }, { stay = false } = {}) {
     // Our clock and the server's need not agree: never count from the future.
     const began = new Date(startedAt).getTime();
     this.#since = Number.isNaN(began) ? Date.now() : Math.min(began, Date.now());
@@ -60,7 +74,8 @@ export class Recorder {
     this.#tick();
     this.#badge.hidden = false;
     this.#label(true);
-    this.#takeBack = this.#notices.show('This call is being recorded.');
+    this.#takeBack();
+    this.#takeBack = this.#notices.show('This call is being recorded.', { stay });
   }
 
   /** @param {{ id: string, state: string, url: string | null }} stopped */

@@ -4,7 +4,7 @@
 import { PATIENCE } from './lab.mjs';
 
 /** The pictures of the others. */
-export const OTHERS = '#stage .tile:not(.self) video';
+export const OTHERS = '#stage .tile:not(.self):not(.screen) video';
 
 /** Joins a room as a person would. */
 export async function join(page, server, room, name) {
@@ -35,15 +35,23 @@ export function hasTiles(page, count) {
   );
 }
 
-/** The numbers of a peer connection's report of one type; `of` is `self` or a participant's id. */
-export function stats(page, of, type) {
+/** Waits until what a page sends has a path to the server. */
+export function sends(page) {
+  return page.waitForFunction(
+    () => [...window.plenum.receivers()].some(([name, pc]) => name.startsWith('send') && pc.connectionState === 'connected'),
+    ...waiting(page),
+  );
+}
+
+/** The entries of one type in the reports of what we send (`send`) or receive (`receive`), or of both (no name). */
+export function stats(page, name, type) {
   return page.evaluate(
-    async ({ of, type }) => {
-      const person = of === 'self' ? window.plenum.self : window.plenum.participants.get(of);
-      const report = await person.connection.pc.getStats();
-      return [...report.values()].filter((entry) => entry.type === type);
+    async ({ name, type }) => {
+      const connections = [...window.plenum.receivers()].filter(([endpoint]) => endpoint.startsWith(name)).map(([, pc]) => pc);
+      const reports = await Promise.all(connections.map((pc) => pc.getStats()));
+      return reports.flatMap((report) => [...report.values()]).filter((entry) => entry.type === type);
     },
-    { of, type },
+    { name, type },
   );
 }
 
@@ -68,16 +76,12 @@ async function fill(page, selector, text) {
 async function observe({ selector, count }) {
   const observed = (window.observed ??= { of: new Map(), context: null, report: [] });
 
-  // What the decoder gave; where a page does not show its connections, what can be heard of the stream. Firefox keeps
-  // contexts of sound suspended on machines without a sound card.
-  async function loudness(stream, seen) {
-    const people = [...(window.plenum?.participants.values() ?? [])];
-    const sender = people.find((person) => person.stream === stream);
-    if (sender) {
-      const report = await sender.connection.pc.getStats();
-      const audio = [...report.values()].find(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio');
-      return audio?.totalAudioEnergy ?? 0;
-    }
+  // What the decoder gave; where a page does not tell, what can be heard of the stream. Firefox keeps contexts of sound
+  // suspended on machines without a sound card.
+  async function loudness(video, seen) {
+    const id = video.closest('[data-participant]')?.dataset.participant;
+    if (id) return (await window.plenum.stats(id)).audio?.level ?? 0;
+    const stream = video.srcObject;
     const context = (observed.context ??= new AudioContext());
     if (!seen.analyser) {
       seen.analyser = Object.assign(context.createAnalyser(), { fftSize: 32768 });
@@ -89,14 +93,14 @@ async function observe({ selector, count }) {
     return samples.reduce((loudest, sample) => Math.max(loudest, Math.abs(sample)), 0);
   }
 
-  const videos = [...document.querySelectorAll(selector)].filter((video) => video.srcObject?.getAudioTracks().length);
+  const videos = [...document.querySelectorAll(selector)].filter((video) => video.srcObject);
   const report = videos.map(async (video) => {
     let seen = observed.of.get(video);
     if (seen?.stream !== video.srcObject) {
       seen = { stream: video.srcObject, began: video.currentTime, pictures: new Set(), loudest: 0 };
       observed.of.set(video, seen);
     }
-    seen.loudest = Math.max(seen.loudest, await loudness(seen.stream, seen));
+    seen.loudest = Math.max(seen.loudest, await loudness(video, seen));
     if (video.videoWidth > 0) {
       const canvas = Object.assign(document.createElement('canvas'), { width: 24, height: 18 });
       const drawing = canvas.getContext('2d', { willReadFrequently: true });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { hasTiles, join, seesAndHears, stats, waiting } from './call.mjs';
+import { hasTiles, join, seesAndHears, sends, stats } from './call.mjs';
 import { keepComplaints, newPage, startChromium, startFirefox, startServer, until } from './lab.mjs';
 import { quickness } from './report.mjs';
 
@@ -61,12 +61,12 @@ test('markup in a name is shown as text', async (t) => {
 test('a publisher has more than 2.5 Mbit/s within four seconds', async (t) => {
   const page = await newPage(t, chromium, { camera: 'real' });
   await join(page, server, 'wide', 'publisher');
-  await page.waitForFunction(() => window.plenum.self.connection?.pc.connectionState === 'connected', ...waiting(page));
+  await sends(page);
   let available = 0;
   await until(
     'available bitrate above 2.5 Mbit/s',
     async () => {
-      const pairs = await stats(page, 'self', 'candidate-pair');
+      const pairs = await stats(page, 'send', 'candidate-pair');
       available = Math.max(...pairs.map((pair) => pair.availableOutgoingBitrate ?? 0));
       return available > 2_500_000;
     },

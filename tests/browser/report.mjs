@@ -1,7 +1,7 @@
 // How quick a call is, in Chromium: prints medians. Run by `npm run report`; the server should be a release build
 // (SERVER=../target/release/plenum).
 
-import { join } from './call.mjs';
+import { join, sends } from './call.mjs';
 import { median, newPage, startChromium, startServer } from './lab.mjs';
 
 const TIMES = Number(process.env.TIMES ?? 15);
@@ -60,7 +60,7 @@ export async function measure(viewer, id) {
 export async function quickness(test, server, chromium, times) {
   const [publisher, viewer] = await Promise.all([newPage(test, chromium), newPage(test, chromium)]);
   const id = await join(publisher, server, 'quick', 'publisher');
-  await publisher.waitForFunction(() => window.plenum.self.connection?.pc.connectionState === 'connected');
+  await sends(publisher);
   await viewer.goto(server.url);
   await viewer.waitForFunction(() => window.io);
   const all = [];
