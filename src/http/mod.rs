@@ -1,6 +1,7 @@
 //! What is served over HTTP: the page, the API, the Socket.IO client, health. Composition only; each route has its file.
 
 mod error;
+mod leave;
 pub mod origin;
 mod page;
 mod recordings;
@@ -27,5 +28,13 @@ pub struct Api {
 #[must_use]
 pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
     let health = warp::path!("healthz").and(warp::get()).map(|| warp::reply::Reply::into_response("ok"));
-    health.or(recordings::routes(api)).unify().or(page::routes()).unify().recover(error::recover).unify()
+    health
+        .or(leave::routes(api.clone()))
+        .unify()
+        .or(recordings::routes(api))
+        .unify()
+        .or(page::routes())
+        .unify()
+        .recover(error::recover)
+        .unify()
 }

@@ -138,6 +138,9 @@ impl Actor {
                 let _ = reply.send(resumed);
             }
             Command::Leave { participant, session } => self.leave(&participant, session),
+            Command::Depart { resume, reply } => {
+                let _ = reply.send(self.depart(&resume));
+            }
             Command::Disconnected { participant, session } => self.disconnected(&participant, session),
             Command::Request { participant, request, reply } => self.request(&participant, request, reply),
             Command::StartRecording(reply) => {

@@ -36,6 +36,13 @@ pub enum Command {
         /// The number of its session, from [`Event::Joined`]; anybody's word counts while waiting for admission.
         session: u64,
     },
+    /// Go out without a session, with the secret of the last [`Event::Joined`].
+    Depart {
+        /// The secret.
+        resume: String,
+        /// Whether there was such a place.
+        reply: oneshot::Sender<bool>,
+    },
     /// The connection was lost: the place is kept for a while if one can come back, else this is [`Command::Leave`].
     Disconnected {
         /// Who.

@@ -69,6 +69,13 @@ impl RoomHandle {
         let _ = self.commands.send(command).await;
     }
 
+    /// Takes out whoever has the secret `resume`. False if nobody has it.
+    pub async fn depart(&self, resume: String) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Depart { resume, reply }).await;
+        answer.await.unwrap_or(false)
+    }
+
     /// Starts a recording of the room's mix.
     ///
     /// # Errors

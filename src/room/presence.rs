@@ -65,10 +65,8 @@ impl Actor {
     }
 
     pub(super) fn resume(&mut self, resume: &str, events: mpsc::Sender<Event>) -> Result<ParticipantId, JoinError> {
-        let found =
-            self.participants.values_mut().find(|participant| participant.native && participant.resume == resume);
-        let participant = found.ok_or(JoinError::Resume)?;
-        let id = participant.id.clone();
+        let id = self.holder_of(resume).ok_or(JoinError::Resume)?;
+        let Some(participant) = self.participants.get_mut(&id) else { return Err(JoinError::Resume) };
         let before = std::mem::replace(&mut participant.events, events);
         let _ = before.try_send(Event::Removed(Removal::Replaced));
         participant.session += 1;
@@ -88,6 +86,21 @@ impl Actor {
         }
         self.tell_changed(&id);
         Ok(id)
+    }
+
+    /// Whose secret this is.
+    fn holder_of(&self, resume: &str) -> Option<ParticipantId> {
+        let mut natives = self.participants.values().filter(|participant| participant.native);
+        natives.find(|participant| participant.resume == resume).map(|participant| participant.id.clone())
+    }
+
+    /// Somebody goes without a session. Says whether there was such a place.
+    pub(super) fn depart(&mut self, resume: &str) -> bool {
+        let holder = self.holder_of(resume);
+        if let Some(id) = &holder {
+            self.remove(id);
+        }
+        holder.is_some()
     }
 
     /// A session went without a word.

@@ -74,8 +74,9 @@ impl Session {
         loop {
             let alive = tokio::select! {
                 biased;
-                _ = &mut gone => false,
+                // Before the end: what was said last may be a farewell.
                 Some(said) = messages.recv() => self.said(said).await,
+                _ = &mut gone => false,
                 Some((asker, outcome)) = self.pending.next() => self.outcome(asker, outcome),
                 event = next_event(&mut self.place) => self.event(event),
             };
