@@ -318,7 +318,7 @@ fn all_bad_input_is_refused_with_its_code() {
             .iter()
             .filter_map(|message| message["event"].as_str().map(ToOwned::to_owned))
             .collect();
-        let expected = ["participantJoined", "participantChanged", "participantLeft"].map(ToOwned::to_owned);
+        let expected = ["participantJoined", "participantChanged", "participantLeft", "quality"].map(ToOwned::to_owned);
         assert!(heard.is_subset(&expected.into()), "the bystander heard {heard:?}");
     });
 }
