@@ -22,7 +22,8 @@ test('a lost connection leaves media alone', async () => {
 });
 
 test('endpoints that ended meanwhile are opened anew, and strangers are closed', async () => {
-  const { socket } = scene;
+  const { socket, client } = scene;
+  await client.setTrack('microphone', new FakeTrack('audio'));
   await enter();
   const [sending, receiving] = ['publish', 'subscribe'].map((event) => socket.all(event)[0].endpoint);
   await cut(joined({ endpoints: [receiving, 'screen-9'] }));
@@ -111,6 +112,21 @@ test('what the server calls dead is replaced at once', async () => {
   const [, next] = socket.all('subscribe');
   assert.equal(next.replaces, undefined);
   assert.deepEqual(heard('error'), [], 'that is nothing for people');
+});
+
+test('what ends while there is nothing to send is opened anew when there is', async () => {
+  const { socket, client } = scene;
+  await enter();
+  socket.tell('error', { code: 'endpoint_failed', message: 'nothing was heard', endpoint: 'send-2' });
+  await pass(60_000);
+  assert.equal(socket.all('publish').length, 1);
+  assert.deepEqual(names(), ['receive-1']);
+  const camera = new FakeTrack('video', 720);
+  await client.setTrack('camera', camera);
+  await settled();
+  const [, { endpoint, tracks }] = socket.all('publish');
+  assert.deepEqual(tracks.map(({ muted }) => muted), [true, undefined]);
+  assert.equal(peer(endpoint).getTransceivers()[1].sender.track, camera);
 });
 
 test('what fails again and again is given up, and tried again when asked', async () => {
