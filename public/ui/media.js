@@ -20,6 +20,9 @@ export class LocalMedia extends EventTarget {
   /** The devices of choice, by id; empty for the browser's own choice. @type {{ audio: string, video: string }} */
   chosen = recall('devices', { audio: '', video: '' });
 
+  /** @type {Promise<void> | null} */
+  #opening = null;
+
   /** Browsers offer devices only on https and localhost. */
   get supported() {
     return Boolean(navigator.mediaDevices?.getUserMedia);
@@ -36,8 +39,16 @@ export class LocalMedia extends EventTarget {
     return states.every((state) => state === 'granted');
   }
 
-  /** Get both devices, or the one that can be had. Never throws: `problem` tells. */
-  async open() {
+  /**
+   * Get both devices, or the one that can be had. Never throws: `problem` tells. Who asks while they are being opened
+   * waits for that: a second answer would replace a microphone that has been muted meanwhile.
+   */
+  open() {
+    this.#opening ??= this.#open().finally(() => (this.#opening = null));
+    return this.#opening;
+  }
+
+  async #open() {
     if (!this.supported) {
       this.tried = true;
       this.problem = 'This page did not come over https, so the browser offers no camera or microphone. You can still join to watch and listen.';
