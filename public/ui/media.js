@@ -127,12 +127,12 @@ export class LocalMedia extends EventTarget {
   }
 
   /**
-   * The device of choice if it is there, else any.
+   * The devices of choice. They are named exactly: to merely prefer them, browsers weigh against the picture's size.
    * @param {...Kind} kinds
    * @returns {MediaStreamConstraints}
    */
   #wanted(...kinds) {
-    const device = (/** @type {Kind} */ kind) => (this.chosen[kind] ? { deviceId: { ideal: this.chosen[kind] } } : {});
+    const device = (/** @type {Kind} */ kind) => (this.chosen[kind] ? { deviceId: { exact: this.chosen[kind] } } : {});
     return {
       audio: kinds.includes('audio') && { ...device('audio') },
       video: kinds.includes('video') && { ...PICTURE, ...device('video') },
@@ -149,6 +149,13 @@ export class LocalMedia extends EventTarget {
       for (const track of got.getTracks()) this.#take(track);
       return null;
     } catch (error) {
+      const chosen = Boolean(this.chosen.audio || this.chosen.video);
+      if (chosen && error instanceof Error && error.name === 'OverconstrainedError') {
+        // The device of choice is not there any more: any will do.
+        this.chosen = { audio: '', video: '' };
+        const { audio, video } = constraints;
+        return this.#get(this.#wanted(.../** @type {Kind[]} */ ([audio && 'audio', video && 'video'].filter(Boolean))));
+      }
       return error instanceof Error ? error : new Error(String(error));
     }
   }
