@@ -100,6 +100,7 @@ const actions = new Actions([
   { id: 'leave', icon: 'leave', label: 'Leave', run: () => leave() },
 ]);
 byId('more').addEventListener('click', () => menu.toggle(byId('more'), 'More', actions.menuItems()));
+byId('invite').addEventListener('click', () => copyLink(client.place?.room ?? '', notices));
 new Shortcuts(actions, inCall);
 
 stage.mode = recall('layout', 'grid');

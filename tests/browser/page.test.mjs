@@ -146,15 +146,15 @@ test('a moderator mutes and removes', async (t) => {
 test('a locked room takes nobody, and newcomers wait where a moderator wants it', async (t) => {
   const [ann] = await people(t, 'door', 'Ann');
   await ann.page.click('#people');
-  await ann.page.check('#lock');
+  await ann.page.click('#lock');
   await ann.page.waitForSelector('#room-locked', { state: 'visible' });
   const late = await newPage(t, chromium);
   await knock(late, 'Bob');
   await late.waitForSelector('#lobby-words:text("locked")');
-  await ann.page.uncheck('#lock');
+  await ann.page.click('#lock');
   await ann.page.waitForSelector('#room-locked', { state: 'hidden' });
 
-  await ann.page.check('#lobby-switch');
+  await ann.page.click('#lobby-switch');
   await ann.page.waitForFunction(() => window.plenum.room.lobby, ...waiting(ann.page));
   await late.click('#join');
   await late.waitForSelector('#wait', { state: 'visible' });
