@@ -11,10 +11,6 @@ import { View } from './view.js';
 
 /**
  * @typedef {import('./protocol.js').Source} Source
- * @typedef {import('./protocol.js').ChatMessage} ChatMessage
- * @typedef {import('./protocol.js').Recording} Recording
- * @typedef {import('./protocol.js').Room} Room
- * @typedef {import('./protocol.js').Waiter} Waiter
  * @typedef {import('./protocol.js').Look} Look
  * @typedef {import('./roster.js').Participant} Participant
  * @typedef {import('./session.js').State} State
@@ -85,7 +81,6 @@ export class Client extends EventTarget {
     return this.#room.waiting;
   }
 
-  /** Who speaks. */
   get speaker() {
     return this.#room.speaker;
   }
@@ -95,7 +90,7 @@ export class Client extends EventTarget {
     return this.#room.messages;
   }
 
-  /** Whether our screen is shared. */
+  /** Whether our screen is. */
   get sharing() {
     return this.#endpoints.screen !== null;
   }
@@ -162,7 +157,7 @@ export class Client extends EventTarget {
     await this.#session.ask('chat', { text });
   }
 
-  /** @param {boolean} raised */
+  /** @param {boolean} raised  our hand */
   async raiseHand(raised) {
     await this.#session.ask('hand', { raised });
   }

@@ -18,6 +18,7 @@ import { Refusal } from './protocol.js';
  * @property {'publish' | 'subscribe'} request
  * @property {(connection: Connection) => void} build  adds the transceivers
  * @property {(connection: Connection) => object} describe  what the request says beyond name and offer
+ * @property {() => boolean} [idle]  there is nothing to send: what ends now need not be replaced before `wake`
  * @property {() => void} changed  endpoints came, went, or began to work
  * @property {(connection: Connection) => void} [recovered]  an endpoint was cut off, and is connected again
  * @property {(error: Refusal) => void} gaveUp
@@ -79,6 +80,7 @@ export class Line {
     const gone = new Refusal('endpoint_failed', 'The endpoint ended while we were away.');
     for (const { name } of this.connections) if (!living.includes(name)) this.ended(name, gone);
     this.#attempts = 0;
+    if (!this.current && this.#purpose.idle?.()) return;
     if (!this.current?.hopeful) this.#schedule(0);
     else if (this.current.state === 'disconnected') this.#schedule(RESUMED_RECOVERY_MS);
   }
@@ -103,6 +105,11 @@ export class Line {
     if (!connection) return;
     connection.known = false;
     connection.fail(error);
+  }
+
+  /** There is something to send again. */
+  wake() {
+    if (!this.current && this.#repair === undefined) this.#start();
   }
 
   /** Try again what was given up. */
@@ -193,6 +200,7 @@ export class Line {
     if (connection === this.next) this.#dropNext();
     else if (!worked) this.#dropCurrent();
     if (HOPELESS.includes(error.code)) return this.#giveUp(error);
+    if (connection === this.current && !this.next && this.#purpose.idle?.()) return this.#dropCurrent();
     // Then there is nobody to ask; `resumed` goes on.
     if (!this.#kit.up()) return;
     if (worked && this.#attempts === 0 && !this.next) return this.#start();

@@ -50,6 +50,8 @@ export class Publisher {
       request: 'publish',
       build: (connection) => this.#build(connection),
       describe: (connection) => this.#describe(connection),
+      // Servers take for dead of whom they hear nothing.
+      idle: () => [...this.#outlets.values()].every(({ track }) => !track),
       changed,
       // What was sent meanwhile is lost: without a keyframe the others would wait seconds for a picture.
       recovered: (connection) => this.#transceivers.get(connection)?.forEach(({ sender }) => refresh(sender)),
@@ -94,6 +96,7 @@ export class Publisher {
       track.enabled = !outlet.muted;
       if (HINTS[source] && !track.contentHint) track.contentHint = HINTS[source];
     }
+    if (track) this.line?.wake();
     const replaced = this.#senders(source).map((sender) => sender.replaceTrack(track).catch(() => {}));
     await Promise.all([this.#tell(source), Promise.all(replaced).then(() => this.#fit(source))]);
   }

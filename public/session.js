@@ -1,7 +1,7 @@
 // Coming into a room, staying in it over lost connections, and going. Knows nothing of media.
 // Invariant: the listener hears events only between `entered` and `outside` or `over`. No DOM in here.
 
-import { Refusal, asRefusal } from './protocol.js';
+import { Refusal } from './protocol.js';
 import { Signal } from './signal.js';
 
 /**
@@ -83,7 +83,8 @@ export class Session {
         signal.connect();
       });
     } catch (error) {
-      if (this.#signal === signal) this.leave();
+      // The server may still let us in, later than we care for.
+      if (this.#signal === signal) this.#end(error instanceof Refusal && error.code === 'timeout' ? 'leave' : undefined);
       throw error;
     } finally {
       clearTimeout(deadline);
@@ -94,14 +95,7 @@ export class Session {
   /** Out, at once and from any state. */
   leave() {
     this.#joining?.reject(new Refusal('left', 'The call was left before it began.'));
-    this.#joining = null;
-    const signal = this.#signal;
-    this.#signal = null;
-    signal?.close('leave');
-    this.#resume = this.#id = this.#place = null;
-    this.#inside = false;
-    this.#early = [];
-    this.#move('idle');
+    this.#end('leave');
   }
 
   /**
@@ -193,9 +187,20 @@ export class Session {
 
   /** @param {Refusal} reason */
   #over(reason) {
-    if (this.#joining) return this.#joining.reject(asRefusal(reason));
-    this.leave();
+    if (this.#joining) return this.#joining.reject(reason);
+    this.#end();
     this.#listener.over(reason);
+  }
+
+  /** @param {string} [farewell] */
+  #end(farewell) {
+    const signal = this.#signal;
+    this.#joining = this.#signal = null;
+    signal?.close(farewell);
+    this.#resume = this.#id = this.#place = null;
+    this.#inside = false;
+    this.#early = [];
+    this.#move('idle');
   }
 
   /** @param {State} state */

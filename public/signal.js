@@ -27,6 +27,7 @@ import { EVENTS, Refusal } from './protocol.js';
 
 const PATIENCE_MS = 8_000;
 const PROBE_MS = 2_500;
+const FAREWELL_MS = 1_000;
 /** After the server itself closed the connection: it restarts, perhaps. */
 const SHUT_OUT_PAUSE_MS = 2_000;
 /** An attempt made while the network is away hangs for long after its return: rather make another. */
@@ -125,10 +126,16 @@ export class Signal {
    */
   close(farewell) {
     if (this.#closed.signal.aborted) return;
-    if (farewell && this.up) this.#socket.emit(farewell, {});
+    const speaks = this.up && farewell;
     this.#closed.abort();
-    this.#socket.disconnect();
     this.#forget();
+    if (!speaks) return void this.#socket.disconnect();
+    // Heard first, gone then: a connection that just ends is taken for one that was lost.
+    const late = setTimeout(() => this.#socket.disconnect(), FAREWELL_MS);
+    this.#socket.emit(farewell, {}, () => {
+      clearTimeout(late);
+      this.#socket.disconnect();
+    });
   }
 
   // TCP may wait for half a minute before it finds that nobody is there any more. Any answer will do, also a refusal.
