@@ -81,8 +81,8 @@ impl Load {
                 next = source.due();
                 break;
             };
-            if moment.window.contains(sent) {
-                self.sent.packets[usize::from(number)] += 1;
+            if moment.window.contains(packet.stamp.sent) {
+                self.sent.count(number, &packet);
                 self.sent.lag = self.sent.lag.max(now.saturating_duration_since(packet.due));
             }
             peer.send(packet, moment)?;
@@ -115,6 +115,11 @@ impl Load {
         let Some(session) = &mut self.sessions[index] else { return Ok(()) };
         for heard in session.receive()? {
             match heard {
+                Heard::Joined(id) => {
+                    if let Some(session) = &mut self.sessions[index] {
+                        session.id = Some(id);
+                    }
+                }
                 Heard::Answer { user, sdp } => {
                     let moment = self.moment;
                     self.of(index, &user).map_or(Ok(()), |peer| peer.answer(&sdp, moment))?;
@@ -122,6 +127,14 @@ impl Load {
                 Heard::Candidate { user, candidate } => {
                     let moment = self.moment;
                     self.of(index, &user).map_or(Ok(()), |peer| peer.candidate(&candidate, moment))?;
+                }
+                Heard::Slots { user, names } => {
+                    let number = |id: Option<String>| id.and_then(|id| self.people.get(&id).copied());
+                    let names: Vec<Option<u16>> = names.into_iter().map(number).collect();
+                    let now = self.moment.nanos();
+                    if let Some(Peer { role: Role::Receive(slots), .. }) = self.of(index, &user) {
+                        slots.name(&names, now);
+                    }
                 }
                 Heard::Refused(message) => bail!("the server refused: {message}"),
                 Heard::Closed => bail!("the server closed the connection of participant {index}"),

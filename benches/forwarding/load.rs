@@ -2,6 +2,7 @@
 //!
 //! Owner: one thread. Invariant: an index is never used again, so a late event cannot reach another's connection.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,13 @@ use anyhow::{Result, anyhow, bail};
 use mio::{Interest, Poll, Token};
 use str0m::config::DtlsCert;
 
+use crate::native::Native;
+use crate::packets::{Packet, Shape, Track};
 use crate::peer::{Moment, Peer, Role, Steps};
-use crate::signaling::Session;
+use crate::signaling::{Dialect, Session};
+use crate::slots::Slots;
 use crate::tally::{Tally, Window};
+use crate::tutorial::Tutorial;
 
 /// Index of a session or of a connection; never used again after it left.
 pub(crate) type Index = usize;
@@ -21,8 +26,26 @@ pub(crate) type Index = usize;
 pub(crate) struct Sent {
     /// Packets by number of the publisher.
     pub(crate) packets: Vec<u64>,
+    /// Those of video, and its frames.
+    pub(crate) video: Vec<[u64; 2]>,
     /// How late the latest packet left.
     pub(crate) lag: Duration,
+}
+
+impl Sent {
+    fn of(publishers: usize) -> Self {
+        Self { packets: vec![0; publishers], video: vec![[0; 2]; publishers], lag: Duration::ZERO }
+    }
+
+    /// Counts a packet that leaves inside the window.
+    pub(crate) fn count(&mut self, number: u16, packet: &Packet) {
+        let number = usize::from(number);
+        self.packets[number] += 1;
+        if packet.stamp.track == Track::Video {
+            self.video[number][0] += 1;
+            self.video[number][1] += u64::from(packet.marker);
+        }
+    }
 }
 
 /// Everything the client side owns.
@@ -34,6 +57,8 @@ pub(crate) struct Load {
     pub(crate) sessions: Vec<Option<Session>>,
     pub(crate) peers: Vec<Option<Peer>>,
     publishers: u16,
+    /// The numbers of publishers by their ids.
+    pub(crate) people: HashMap<String, u16>,
     pub(crate) sent: Sent,
 }
 
@@ -60,16 +85,26 @@ impl Load {
             sessions: Vec::new(),
             peers: Vec::new(),
             publishers: 0,
+            people: HashMap::new(),
             sent: Sent::default(),
         })
     }
 
-    /// Brings a participant into a room and waits until it is in.
+    /// Brings a participant of the tutorial's dialect into a room and waits until it is in.
     pub(crate) fn join(&mut self, room: &str, name: &str) -> Result<Index> {
+        self.enter(Box::new(Tutorial { room: room.to_owned(), name: name.to_owned() }), name)
+    }
+
+    /// Likewise in the native dialect.
+    pub(crate) fn join_native(&mut self, room: &str, name: &str) -> Result<Index> {
+        self.enter(Box::new(Native { room: room.to_owned(), name: name.to_owned() }), name)
+    }
+
+    fn enter(&mut self, dialect: Box<dyn Dialect>, name: &str) -> Result<Index> {
         let index = self.sessions.len();
-        let session = Session::connect(self.server, self.poll.registry(), session_token(index), room, name)?;
+        let session = Session::connect(self.server, self.poll.registry(), session_token(index), dialect)?;
         self.sessions.push(Some(session));
-        self.run_until(&format!("{name} joins {room}"), |load| {
+        self.run_until(&format!("{name} joins"), |load| {
             load.sessions[index].as_ref().is_some_and(|session| session.id.is_some())
         })?;
         Ok(index)
@@ -78,10 +113,40 @@ impl Load {
     /// Offers a participant's media to its room.
     pub(crate) fn publish(&mut self, session: Index) -> Result<Index> {
         let user = self.id_of(session)?;
+        self.publish_as(session, user, Shape::EVEN)
+    }
+
+    /// Likewise in the native dialect, by an endpoint named `send`.
+    pub(crate) fn publish_native(&mut self, session: Index, shape: Shape) -> Result<Index> {
+        self.publish_as(session, "send".to_owned(), shape)
+    }
+
+    fn publish_as(&mut self, session: Index, user: String, shape: Shape) -> Result<Index> {
         let number = self.publishers;
         self.publishers += 1;
-        self.sent.packets.push(0);
-        self.open(session, user, Role::Publish { number, source: None })
+        self.people.insert(self.id_of(session)?, number);
+        self.sent = Sent::of(usize::from(self.publishers));
+        self.open(session, user, Role::Publish { number, shape, source: None })
+    }
+
+    /// Opens an endpoint of the native dialect that receives by slots.
+    pub(crate) fn receive(&mut self, session: Index, slots: Slots) -> Result<Index> {
+        self.open(session, "receive".to_owned(), Role::Receive(slots))
+    }
+
+    /// Says whom a participant looks at, by session.
+    pub(crate) fn view(&mut self, session: Index, others: &[Index]) -> Result<()> {
+        let ids: Vec<String> = others.iter().map(|other| self.id_of(*other)).collect::<Result<_>>()?;
+        let signaling = self.sessions[session].as_mut().ok_or_else(|| anyhow!("session {session} has left"))?;
+        signaling.say(Native::view(&ids))
+    }
+
+    /// What the slots of a connection carry.
+    pub(crate) fn slots(&self, index: Index) -> Result<&Slots> {
+        match &self.peer(index)?.role {
+            Role::Receive(slots) => Ok(slots),
+            _ => bail!("connection {index} has no slots"),
+        }
     }
 
     /// Brings a participant into a room and waits until it sends.
@@ -106,8 +171,7 @@ impl Load {
         self.poll.registry().register(&mut peer.socket, peer_token(index), Interest::READABLE)?;
         let signaling = self.sessions[session].as_mut().ok_or_else(|| anyhow!("session {session} has left"))?;
         peer.steps.offered = Instant::now();
-        signaling.offer(&peer.user, opening.offer)?;
-        signaling.candidate(&peer.user, &opening.mid, opening.candidate)?;
+        signaling.open(&peer.user, &peer.role, &opening)?;
         self.peers.push(Some(peer));
         Ok(index)
     }
@@ -141,7 +205,7 @@ impl Load {
     /// Whether a connection is up and, if it receives, whether audio and video have come.
     pub(crate) fn is_flowing(&self, index: Index) -> bool {
         self.peers[index].as_ref().is_some_and(|peer| match &peer.role {
-            Role::Publish { .. } => peer.is_connected(),
+            Role::Publish { .. } | Role::Receive(_) => peer.is_connected(),
             Role::Subscribe { tally, .. } => tally.heard() == [true, true],
         })
     }
@@ -157,20 +221,22 @@ impl Load {
     pub(crate) fn tallies(&self) -> impl Iterator<Item = (u16, &Tally)> {
         self.peers.iter().flatten().filter_map(|peer| match &peer.role {
             Role::Subscribe { number, tally } => Some((*number, tally)),
-            Role::Publish { .. } => None,
+            Role::Publish { .. } | Role::Receive(_) => None,
         })
     }
 
     /// Opens the window for the time to come, with all counters at zero; packets sent in it count.
     pub(crate) fn measure(&mut self, length: Duration) -> Instant {
         for peer in self.peers.iter_mut().flatten() {
-            if let Role::Subscribe { tally, .. } = &mut peer.role {
-                tally.reset();
+            match &mut peer.role {
+                Role::Subscribe { tally, .. } => tally.reset(),
+                Role::Receive(slots) => slots.reset(),
+                Role::Publish { .. } => {}
             }
         }
-        self.sent = Sent { packets: vec![0; self.sent.packets.len()], lag: Duration::ZERO };
+        self.sent = Sent::of(usize::from(self.publishers));
         let now = Instant::now();
-        let start = self.nanos(now);
+        let start = self.moment.nanos();
         self.moment.window = Window { start, end: start + length.as_nanos() as u64 };
         now + length
     }
@@ -194,10 +260,6 @@ impl Load {
     /// Local ports of the connections, to find their sockets in the kernel's tables.
     pub(crate) fn ports(&self) -> Vec<u16> {
         self.peers.iter().flatten().filter_map(|peer| peer.socket.local_addr().ok()).map(|addr| addr.port()).collect()
-    }
-
-    fn nanos(&self, instant: Instant) -> u64 {
-        instant.saturating_duration_since(self.moment.epoch).as_nanos() as u64
     }
 
     /// How far the connections have come, for the error of a wait.

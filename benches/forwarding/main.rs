@@ -1,21 +1,27 @@
 //! Forwarding benchmark: a lean WebRTC load against the server, both in a network namespace of their own.
 //!
 //! `cargo bench --bench forwarding` runs everything; `-- --quick` runs a short form as a check; `-- --scenario NAME`
-//! runs one of `1x1`, `1x10`, `1x40`, `mesh6`, `offer-answer`, `churn`. Needs root, iproute2 and util-linux. The server
+//! runs one of `1x1`, `1x10`, `1x40`, `mesh6`, `slots20`, `switch`, `offer-answer`, `churn`; with `--minutes N` slots20
+//! goes on for so long and tells what grows. Needs root, iproute2 and util-linux. The server
 //! has core 0 and the load core 1, so results compare only with results of the same machine.
 #![allow(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
 mod account;
+mod crowd;
 mod drive;
 mod fanout;
 mod load;
 mod namespace;
+mod native;
 mod packets;
 mod peer;
 mod report;
 mod signaling;
+mod slots;
+mod switch;
 mod tally;
 mod turnover;
+mod tutorial;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,9 +34,9 @@ use crate::fanout::Shape;
 use crate::report::Report;
 
 /// The whole run, teardown included, is stopped after this.
-const LIMIT: Duration = Duration::from_secs(175);
+const LIMIT: Duration = Duration::from_secs(235);
 /// No scenario begins after this, so that a slow machine still prints what it has.
-const LAST_BEGIN: Duration = Duration::from_secs(100);
+const LAST_BEGIN: Duration = Duration::from_secs(150);
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -40,6 +46,12 @@ struct Options {
     /// Short windows and few connections: checks that everything works, measures little.
     #[arg(long)]
     quick: bool,
+    /// How many people slots20 has, instead of twenty.
+    #[arg(long, default_value_t = 20)]
+    people: usize,
+    /// How long slots20 goes on.
+    #[arg(long, default_value_t = 0)]
+    minutes: u64,
     /// Another server with the same options, to compare.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_plenum"))]
     server: PathBuf,
@@ -58,21 +70,35 @@ enum Scenario {
     Forty,
     #[value(name = "mesh6")]
     Mesh,
+    #[value(name = "slots20")]
+    Slots,
+    Switch,
     OfferAnswer,
     Churn,
 }
 
 impl Scenario {
-    const ALL: [Self; 6] = [Self::One, Self::Ten, Self::Forty, Self::Mesh, Self::OfferAnswer, Self::Churn];
-    const QUICK: [Self; 4] = [Self::Ten, Self::Mesh, Self::OfferAnswer, Self::Churn];
+    const ALL: [Self; 8] =
+        [Self::One, Self::Ten, Self::Forty, Self::Mesh, Self::Slots, Self::Switch, Self::OfferAnswer, Self::Churn];
+    const QUICK: [Self; 6] = [Self::Ten, Self::Mesh, Self::Slots, Self::Switch, Self::OfferAnswer, Self::Churn];
 
-    fn run(self, server: &Path, quick: bool, report: &mut Report) -> Result<()> {
+    fn run(self, options: &Options, report: &mut Report) -> Result<()> {
+        let (server, quick): (&Path, bool) = (&options.server, options.quick);
         let window = if quick { Duration::from_millis(1500) } else { Duration::from_secs(6) };
         let shape = match self {
             Self::One => Shape::Fan(1),
             Self::Ten => Shape::Fan(if quick { 3 } else { 10 }),
             Self::Forty => Shape::Fan(40),
             Self::Mesh => Shape::Mesh(if quick { 3 } else { 6 }),
+            Self::Slots => {
+                let length = Duration::from_secs(60 * options.minutes);
+                report.crowd = Some(crowd::crowd(server, if quick { 4 } else { options.people }, window, length)?);
+                return Ok(());
+            }
+            Self::Switch => {
+                report.switching = Some(switch::switching(server, if quick { 5 } else { 60 })?);
+                return Ok(());
+            }
             Self::OfferAnswer => {
                 report.joining = Some(turnover::joining(server, if quick { 5 } else { 30 })?);
                 return Ok(());
@@ -104,7 +130,7 @@ fn measure(options: &Options) -> bool {
             continue;
         }
         eprintln!("{scenario:?} ...");
-        if let Err(error) = scenario.run(&options.server, options.quick, &mut report) {
+        if let Err(error) = scenario.run(options, &mut report) {
             report.failures.push(format!("{scenario:?}: {error:#}"));
         }
     }
@@ -117,7 +143,7 @@ fn main() -> ExitCode {
     let good = if namespace::is_inside() {
         measure(&options)
     } else {
-        match namespace::run_inside(LIMIT) {
+        match namespace::run_inside(LIMIT + Duration::from_secs(60 * options.minutes)) {
             Ok(status) => status.success(),
             Err(error) => {
                 eprintln!("{error:#}");

@@ -8,11 +8,32 @@ use std::time::{Duration, Instant};
 pub(crate) const FRAME: Duration = Duration::from_micros(33_333);
 const AUDIO_FRAME: Duration = Duration::from_millis(20);
 const KEYFRAME_EVERY: u64 = 90;
-/// 30 frames of 3, 3 and 4 packets in turn: 100 packets a second, about 1 Mbit/s.
-const PACKETS_PER_FRAME: [u32; 3] = [3, 3, 4];
-const VIDEO_BYTES: usize = 1200;
 const AUDIO_BYTES: usize = 120;
-const STAMP_BYTES: usize = 16;
+const STAMP_BYTES: usize = 24;
+
+/// What a publisher's packets are like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// Packets of a keyframe, and of the frames between, three in turn.
+    key: u8,
+    delta: [u8; 3],
+    /// Payload of a video packet.
+    bytes: usize,
+    /// Whether a wanted keyframe comes at once, or in the place of the next frame.
+    at_once: bool,
+    /// The level of the sound, as its header extension tells it: 0 is full scale, -127 silence.
+    pub(crate) level: Option<i8>,
+}
+
+impl Shape {
+    /// About 1 Mbit/s in 100 packets a second: 30 frames of 3, 3 and 4 packets in turn, keyframes too.
+    pub(crate) const EVEN: Self = Self { key: 3, delta: [3, 3, 4], bytes: 1200, at_once: false, level: None };
+
+    /// A person in a call: 500 kbit/s, keyframes four times as large as other frames, and a voice of some level.
+    pub(crate) fn person(level: i8) -> Self {
+        Self { key: 8, delta: [2; 3], bytes: 1000, at_once: true, level: Some(level) }
+    }
+}
 
 /// Which of a publisher's two tracks a packet belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +53,12 @@ pub(crate) struct Stamp {
     pub(crate) counter: u32,
     /// Nanoseconds since the load began.
     pub(crate) sent: u64,
+    /// Position of its frame in that track, from 0.
+    pub(crate) frame: u32,
+    /// How many packets the frame has.
+    pub(crate) of: u8,
+    /// Whether it is a keyframe.
+    pub(crate) key: bool,
 }
 
 impl Stamp {
@@ -40,7 +67,9 @@ impl Stamp {
         payload[tail..tail + 2].copy_from_slice(&self.source.to_be_bytes());
         payload[tail + 2] = self.track as u8;
         payload[tail + 4..tail + 8].copy_from_slice(&self.counter.to_be_bytes());
-        payload[tail + 8..].copy_from_slice(&self.sent.to_be_bytes());
+        payload[tail + 8..tail + 16].copy_from_slice(&self.sent.to_be_bytes());
+        payload[tail + 16..tail + 20].copy_from_slice(&self.frame.to_be_bytes());
+        payload[tail + 20..].copy_from_slice(&[self.of, u8::from(self.key), 0, 0]);
     }
 
     /// Reads the stamp back, or nothing if the payload is too short to be one of ours.
@@ -55,7 +84,10 @@ impl Stamp {
             source: u16::from_be_bytes(tail[..2].try_into().ok()?),
             track,
             counter: u32::from_be_bytes(tail[4..8].try_into().ok()?),
-            sent: u64::from_be_bytes(tail[8..].try_into().ok()?),
+            sent: u64::from_be_bytes(tail[8..16].try_into().ok()?),
+            frame: u32::from_be_bytes(tail[16..20].try_into().ok()?),
+            of: tail[20],
+            key: tail[21] == 1,
         })
     }
 }
@@ -79,27 +111,35 @@ pub(crate) struct Packet {
 #[derive(Debug)]
 pub(crate) struct Source {
     number: u16,
+    shape: Shape,
     start: Instant,
+    /// When the next frame is due: it moves when a keyframe is wanted at once.
+    frame_due: Instant,
     audio_counter: u32,
     frame: u64,
-    packet_in_frame: u32,
+    packet_in_frame: u8,
     video_counter: u32,
     frame_is_key: bool,
+    /// The time on the frame's packets: one for all, so that a frame is in a window or is not.
+    frame_sent: u64,
     keyframe_wanted: bool,
 }
 
 impl Source {
     /// A schedule that begins at `start`; publishers with other numbers are offset within the frame, as real ones are.
-    pub(crate) fn new(number: u16, start: Instant) -> Self {
-        let phase = Duration::from_micros(u64::from(number) * 5_300 % 33_000);
+    pub(crate) fn new(number: u16, shape: Shape, start: Instant) -> Self {
+        let start = start + Duration::from_micros(u64::from(number) * 5_300 % 33_000);
         Self {
             number,
-            start: start + phase,
+            shape,
+            start,
+            frame_due: start,
             audio_counter: 0,
             frame: 0,
             packet_in_frame: 0,
             video_counter: 0,
             frame_is_key: true,
+            frame_sent: 0,
             keyframe_wanted: false,
         }
     }
@@ -110,21 +150,20 @@ impl Source {
     }
 
     /// Makes the next frame a keyframe, as an encoder does on a PLI.
-    pub(crate) fn want_keyframe(&mut self) {
+    pub(crate) fn want_keyframe(&mut self, now: Instant) {
         self.keyframe_wanted = true;
+        if self.shape.at_once && self.packet_in_frame == 0 {
+            self.frame_due = self.frame_due.min(now).max(self.start);
+        }
     }
 
     fn audio_due(&self) -> Instant {
         self.start + AUDIO_FRAME * self.audio_counter
     }
 
-    fn video_due(&self) -> Instant {
-        self.start + Duration::from_nanos(self.frame * 1_000_000_000 / 30)
-    }
-
     /// When the next packet should leave.
     pub(crate) fn due(&self) -> Instant {
-        self.audio_due().min(self.video_due())
+        self.audio_due().min(self.frame_due)
     }
 
     /// The next packet if its time has come; `sent` is the time to stamp on it.
@@ -133,25 +172,38 @@ impl Source {
         if due > now {
             return None;
         }
-        Some(if self.video_due() == due { self.video(due, sent) } else { self.audio(due, sent) })
+        Some(if self.frame_due == due { self.video(sent) } else { self.audio(due, sent) })
     }
 
     fn audio(&mut self, due: Instant, sent: u64) -> Packet {
-        let stamp = Stamp { source: self.number, track: Track::Audio, counter: self.audio_counter, sent };
+        let counter = self.audio_counter;
+        let stamp =
+            Stamp { source: self.number, track: Track::Audio, counter, sent, frame: counter, of: 1, key: false };
         let mut payload = vec![0x5a; AUDIO_BYTES];
         payload[0] = 0xfc; // Opus TOC: CELT fullband, 20 ms, stereo, one frame
         stamp.write(&mut payload);
         self.audio_counter += 1;
-        Packet { stamp, timestamp: stamp.counter.wrapping_mul(960), marker: stamp.counter == 0, due, payload }
+        Packet { stamp, timestamp: counter.wrapping_mul(960), marker: counter == 0, due, payload }
     }
 
-    fn video(&mut self, due: Instant, sent: u64) -> Packet {
+    fn video(&mut self, sent: u64) -> Packet {
+        let due = self.frame_due;
         let first = self.packet_in_frame == 0;
         if first {
+            self.frame_sent = sent;
             self.frame_is_key = self.frame.is_multiple_of(KEYFRAME_EVERY) || std::mem::take(&mut self.keyframe_wanted);
         }
-        let stamp = Stamp { source: self.number, track: Track::Video, counter: self.video_counter, sent };
-        let mut payload = vec![0xa5; VIDEO_BYTES];
+        let of = if self.frame_is_key { self.shape.key } else { self.shape.delta[(self.frame % 3) as usize] };
+        let stamp = Stamp {
+            source: self.number,
+            track: Track::Video,
+            counter: self.video_counter,
+            sent: self.frame_sent,
+            frame: self.frame as u32,
+            of,
+            key: self.frame_is_key,
+        };
+        let mut payload = vec![0xa5; self.shape.bytes];
         // Payload descriptor with a 15-bit picture id; S marks the start of the partition.
         let picture = (self.frame as u16) | 0x8000;
         payload[..4].copy_from_slice(&[if first { 0x90 } else { 0x80 }, 0x80, (picture >> 8) as u8, picture as u8]);
@@ -159,13 +211,15 @@ impl Source {
             self.write_frame_header(&mut payload[4..]);
         }
         stamp.write(&mut payload);
-        let timestamp = (self.frame as u32).wrapping_mul(3000);
+        // In ticks of 90 kHz, rounded.
+        let timestamp = (((due - self.start).as_nanos() * 9 + 50_000) / 100_000) as u32;
         self.video_counter += 1;
         self.packet_in_frame += 1;
-        let marker = self.packet_in_frame == PACKETS_PER_FRAME[(self.frame % 3) as usize];
+        let marker = self.packet_in_frame == of;
         if marker {
             self.frame += 1;
             self.packet_in_frame = 0;
+            self.frame_due += FRAME;
         }
         Packet { stamp, timestamp, marker, due, payload }
     }

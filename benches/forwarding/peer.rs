@@ -2,6 +2,7 @@
 //!
 //! Owner: the load thread. Invariant: after every change the connection is drained, as str0m demands.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -12,19 +13,32 @@ use str0m::config::DtlsCert;
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
+use str0m::rtp::{Extension, ExtensionValues, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
-use crate::packets::{Packet, Source, Stamp, Track};
+use crate::packets::{Packet, Shape, Source, Stamp, Track};
+use crate::slots::Slots;
 use crate::tally::{Tally, Window};
 
 /// What the connection is for.
 #[derive(Debug)]
 pub(crate) enum Role {
     /// Sends a source; the schedule exists once connected.
-    Publish { number: u16, source: Option<Source> },
+    Publish { number: u16, shape: Shape, source: Option<Source> },
     /// Receives the source with that number.
     Subscribe { number: u16, tally: Tally },
+    /// Receives whatever its slots carry.
+    Receive(Slots),
+}
+
+impl Role {
+    /// The m-lines of its offer.
+    fn tracks(&self) -> Vec<Track> {
+        match self {
+            Self::Publish { .. } | Self::Subscribe { .. } => vec![Track::Audio, Track::Video],
+            Self::Receive(slots) => slots.tracks().to_vec(),
+        }
+    }
 }
 
 /// When the steps of a join happened.
@@ -60,6 +74,13 @@ pub(crate) struct Moment {
     pub(crate) window: Window,
 }
 
+impl Moment {
+    /// Now, in nanoseconds since the beginning.
+    pub(crate) fn nanos(&self) -> u64 {
+        self.epoch.elapsed().as_nanos() as u64
+    }
+}
+
 /// One connection.
 pub(crate) struct Peer {
     /// Index of the session it is signalled through.
@@ -77,8 +98,11 @@ pub(crate) struct Peer {
     local: SocketAddr,
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
-    mids: [Mid; 2],
+    /// The m-lines, and what each carries.
+    lines: Vec<(Mid, Track)>,
     known: Vec<Ssrc>,
+    /// Which m-line the answer gave to an SSRC.
+    streams: HashMap<Ssrc, usize>,
 }
 
 /// What goes to the server for a new connection.
@@ -86,8 +110,8 @@ pub(crate) struct Peer {
 pub(crate) struct Opening {
     /// The offer, without candidates.
     pub(crate) offer: String,
-    /// Media id that the candidate names.
-    pub(crate) mid: String,
+    /// Media ids by m-line; the candidate names the first.
+    pub(crate) mids: Vec<String>,
     /// Our only candidate, to be trickled.
     pub(crate) candidate: String,
 }
@@ -112,23 +136,28 @@ impl Peer {
             .enable_vp8(true)
             .clear_extension_map()
             .set_extension(1, Extension::RtpMid)
+            .set_extension(2, Extension::AudioLevel)
             .build(now);
         let direction = match role {
             Role::Publish { .. } => Direction::SendOnly,
-            Role::Subscribe { .. } => Direction::RecvOnly,
+            Role::Subscribe { .. } | Role::Receive(_) => Direction::RecvOnly,
         };
         let mut changes = rtc.sdp_api();
-        let mids = [MediaKind::Audio, MediaKind::Video]
-            .map(|kind| changes.add_media(kind, direction, Some("load".to_owned()), None, None));
+        let add = |track: Track| {
+            let kind = if track == Track::Audio { MediaKind::Audio } else { MediaKind::Video };
+            (changes.add_media(kind, direction, Some("load".to_owned()), None, None), track)
+        };
+        let lines: Vec<(Mid, Track)> = role.tracks().into_iter().map(add).collect();
         let (offer, pending) = changes.apply().ok_or_else(|| anyhow!("str0m made no offer"))?;
         let candidate = Candidate::host(local, Protocol::Udp)?;
-        let opening =
-            Opening { offer: offer.to_sdp_string(), mid: mids[0].to_string(), candidate: candidate.to_sdp_string() };
+        let mids = lines.iter().map(|(mid, _)| mid.to_string()).collect();
+        let opening = Opening { offer: offer.to_sdp_string(), mids, candidate: candidate.to_sdp_string() };
         rtc.add_local_candidate(candidate);
         let steps = Steps { offered: now, answered: None, connected: None, media: None };
         let pending = Some(pending);
+        let (known, streams) = (Vec::new(), HashMap::new());
         Ok((
-            Self { session, user, role, steps, wake: now, socket, local, rtc, pending, mids, known: Vec::new() },
+            Self { session, user, role, steps, wake: now, socket, local, rtc, pending, lines, known, streams },
             opening,
         ))
     }
@@ -142,7 +171,22 @@ impl Peer {
             .sdp_api()
             .accept_answer(pending, answer)
             .with_context(|| format!("str0m refused the answer:\n{sdp}"))?;
+        self.note_streams(sdp);
         self.drain(moment)
+    }
+
+    /// Notes which m-line each announced SSRC belongs to: slots of a kind share their payload type.
+    fn note_streams(&mut self, sdp: &str) {
+        let mut line = None;
+        for text in sdp.lines() {
+            if let Some(mid) = text.strip_prefix("a=mid:") {
+                line = self.lines.iter().position(|(known, _)| known.to_string() == mid.trim());
+            } else if let Some((ssrc, _)) = text.strip_prefix("a=ssrc:").and_then(|rest| rest.split_once(' '))
+                && let (Ok(ssrc), Some(line)) = (ssrc.parse::<u32>(), line)
+            {
+                self.streams.insert(Ssrc::from(ssrc), line);
+            }
+        }
     }
 
     /// Takes a candidate of the server; those that our IPv4 UDP socket cannot reach are left out.
@@ -192,26 +236,36 @@ impl Peer {
         if self.known.contains(&ssrc) {
             return;
         }
-        let of = |track: Track| self.payload_type(self.mids[track as usize], track) == Some(pt);
         // Neither: RTCP, or a retransmission, which only the answer can announce.
-        let Some(track) = [Track::Audio, Track::Video].into_iter().find(|track| of(*track)) else { return };
+        let Some((mid, _)) = self.lines.iter().find(|(mid, track)| self.payload_type(*mid, *track) == Some(pt)) else {
+            return;
+        };
         self.known.push(ssrc);
         let mut direct = self.rtc.direct_api();
         if direct.stream_rx(&ssrc).is_none() {
-            direct.expect_stream_rx(ssrc, None, self.mids[track as usize], None);
+            direct.expect_stream_rx(ssrc, None, *mid, None);
         }
     }
 
     /// Sends a packet of our source.
     pub(crate) fn send(&mut self, packet: Packet, moment: Moment) -> Result<()> {
         let track = packet.stamp.track;
-        let mid = self.mids[track as usize];
+        let mid = self.lines[track as usize].0;
+        let level = match &self.role {
+            Role::Publish { shape, .. } if track == Track::Audio => shape.level,
+            _ => None,
+        };
         let pt = self.payload_type(mid, track).with_context(|| format!("no payload type was agreed for {track:?}"))?;
         let mut direct = self.rtc.direct_api();
         let stream = direct.stream_tx_by_mid(mid, None).with_context(|| format!("{track:?} was not accepted"))?;
         let sequence = u64::from(packet.stamp.counter) + 1000;
         let write = RtpWrite::new(pt, sequence.into(), packet.timestamp, Instant::now(), packet.payload)
             .marker(packet.marker)
+            .ext_vals(ExtensionValues {
+                audio_level: level,
+                voice_activity: level.map(|level| level > -60),
+                ..ExtensionValues::default()
+            })
             .nackable(track == Track::Video);
         stream.write_rtp(write);
         self.drain(moment)
@@ -245,13 +299,13 @@ impl Peer {
             Event::Connected => {
                 let now = Instant::now();
                 self.steps.connected = Some(now);
-                if let Role::Publish { number, source } = &mut self.role {
-                    *source = Some(Source::new(*number, now));
+                if let Role::Publish { number, shape, source } = &mut self.role {
+                    *source = Some(Source::new(*number, *shape, now));
                 }
             }
             Event::KeyframeRequest(_) => {
                 if let Role::Publish { source: Some(source), .. } = &mut self.role {
-                    source.want_keyframe();
+                    source.want_keyframe(Instant::now());
                 }
             }
             Event::RtpPacket(packet) => self.packet(&packet, moment),
@@ -260,9 +314,18 @@ impl Peer {
     }
 
     fn packet(&mut self, packet: &RtpPacket, moment: Moment) {
-        let Role::Subscribe { number, tally } = &mut self.role else { return };
-        self.steps.media.get_or_insert(packet.timestamp);
         let arrived = packet.timestamp.saturating_duration_since(moment.epoch).as_nanos() as u64;
-        tally.note(*number, moment.window, Stamp::read(&packet.payload), *packet.seq_no, arrived);
+        let stamp = Stamp::read(&packet.payload);
+        match &mut self.role {
+            Role::Subscribe { number, tally } => {
+                tally.note(*number, moment.window, stamp, *packet.seq_no, arrived);
+            }
+            Role::Receive(slots) => {
+                let line = self.streams.get(&packet.header.ssrc).copied();
+                slots.note(line, moment.window, stamp, *packet.seq_no, arrived);
+            }
+            Role::Publish { .. } => return,
+        }
+        self.steps.media.get_or_insert(packet.timestamp);
     }
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::crowd::Crowd;
+use crate::switch::Switching;
+
 /// A row of the forwarding table.
 #[derive(Debug, Serialize)]
 pub(crate) struct Forwarding {
@@ -108,6 +111,10 @@ pub(crate) struct Report {
     pub(crate) machine_load: f64,
     /// Forwarding rows.
     pub(crate) forwarding: Vec<Forwarding>,
+    /// A room full of people, if measured.
+    pub(crate) crowd: Option<Crowd>,
+    /// Switches of slots, if measured.
+    pub(crate) switching: Option<Switching>,
     /// Join times, if measured.
     pub(crate) joining: Option<Joining>,
     /// Churn, if measured.
@@ -119,12 +126,21 @@ pub(crate) struct Report {
 impl Report {
     /// Whether everything finished and every valid sample was exact.
     pub(crate) fn is_good(&self) -> bool {
-        self.failures.is_empty() && self.forwarding.iter().all(|row| row.void.is_some() || row.is_exact())
+        self.failures.is_empty()
+            && self.forwarding.iter().all(|row| row.void.is_some() || row.is_exact())
+            && self.crowd.as_ref().is_none_or(Crowd::is_exact)
+            && self.switching.as_ref().is_none_or(Switching::is_exact)
     }
 
     /// Prints tables, then the line of JSON.
     pub(crate) fn print(&self) {
         self.print_forwarding();
+        if let Some(crowd) = &self.crowd {
+            print!("\n{crowd}");
+        }
+        if let Some(switching) = &self.switching {
+            print!("\n{switching}");
+        }
         if let Some(joining) = &self.joining {
             println!("\njoining, {} subscribers, ms after the offer (p50 / p99)", joining.connections);
             println!("  answer     {:8.1} / {:.1}", joining.answer_p50_ms, joining.answer_p99_ms);

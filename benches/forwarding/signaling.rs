@@ -1,7 +1,8 @@
-//! The tutorial dialect over Socket.IO, as an old client speaks it: one websocket per participant.
+//! Socket.IO over one websocket per participant; what is said in it is for the dialects to know.
 //!
 //! Owner: the load thread, which reads it when the socket is ready. Invariant: a session never blocks after `connect`.
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -11,17 +12,48 @@ use mio::{Interest, Registry, Token};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
+use crate::peer::{Opening, Role};
+
 /// Something the server said.
 #[derive(Debug)]
 pub(crate) enum Heard {
+    /// We are in, under this id.
+    Joined(String),
     /// The answer for the connection that concerns this participant.
     Answer { user: String, sdp: String },
     /// A candidate for that connection.
     Candidate { user: String, candidate: String },
+    /// Whom the slots of that connection carry now, by m-line.
+    Slots { user: String, names: Vec<Option<String>> },
     /// The server refused something.
     Refused(String),
     /// The connection ended.
     Closed,
+}
+
+/// Something to say to the server.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// The event.
+    pub(crate) event: &'static str,
+    /// Its argument.
+    pub(crate) data: Value,
+    /// What the acknowledgement will be for, if one is wanted.
+    pub(crate) wants: Option<String>,
+}
+
+/// How a dialect says things, and what the server's words mean in it. `user` is what the dialect calls a connection by.
+pub(crate) trait Dialect: std::fmt::Debug {
+    /// Come into the room.
+    fn join(&mut self) -> Said;
+    /// Open a connection.
+    fn open(&mut self, user: &str, role: &Role, opening: &Opening) -> Said;
+    /// Tell a candidate of ours.
+    fn candidate(&mut self, user: &str, candidate: Value) -> Said;
+    /// Understand an event.
+    fn event(&mut self, name: &str, data: &Value) -> Option<Heard>;
+    /// Understand an acknowledgement by what was wanted.
+    fn acknowledged(&mut self, wanted: &str, reply: &Value) -> Option<Heard>;
 }
 
 /// One participant's websocket.
@@ -29,8 +61,10 @@ pub(crate) enum Heard {
 pub(crate) struct Session {
     socket: WebSocket<TcpStream>,
     watch: mio::net::TcpStream,
-    room: String,
-    name: String,
+    dialect: Box<dyn Dialect>,
+    /// What the acknowledgements to come are for.
+    wanted: HashMap<u64, String>,
+    asked: u64,
     /// Our id, once the server told us.
     pub(crate) id: Option<String>,
 }
@@ -41,8 +75,7 @@ impl Session {
         server: SocketAddr,
         registry: &Registry,
         token: Token,
-        room: &str,
-        name: &str,
+        dialect: Box<dyn Dialect>,
     ) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&server, Duration::from_secs(2))
             .with_context(|| format!("no connection to the server at {server}"))?;
@@ -55,7 +88,7 @@ impl Session {
         // The poll watches a second handle of the same socket; the first stays inside the websocket.
         let mut watch = mio::net::TcpStream::from_std(socket.get_ref().try_clone()?);
         registry.register(&mut watch, token, Interest::READABLE)?;
-        Ok(Self { socket, watch, room: room.to_owned(), name: name.to_owned(), id: None })
+        Ok(Self { socket, watch, dialect, wanted: HashMap::new(), asked: 0, id: None })
     }
 
     /// Stops watching; dropping the session then closes the connection.
@@ -66,19 +99,25 @@ impl Session {
         let _ = self.socket.flush();
     }
 
-    /// Offers media: to the room if `user` is our own id, else from that participant.
-    pub(crate) fn offer(&mut self, user: &str, sdp: String) -> Result<()> {
-        self.emit(json!({"event": "receiveVideoFrom", "userid": user, "roomName": self.room, "sdpOffer": sdp}))
+    /// Offers a connection, and trickles its one candidate.
+    pub(crate) fn open(&mut self, user: &str, role: &Role, opening: &Opening) -> Result<()> {
+        let offer = self.dialect.open(user, role, opening);
+        self.say(offer)?;
+        let mid = opening.mids.first();
+        let candidate = json!({"candidate": opening.candidate, "sdpMid": mid, "sdpMLineIndex": 0});
+        let candidate = self.dialect.candidate(user, candidate);
+        self.say(candidate)
     }
 
-    /// Trickles one candidate of the connection that concerns `user`.
-    pub(crate) fn candidate(&mut self, user: &str, mid: &str, candidate: String) -> Result<()> {
-        let candidate = json!({"candidate": candidate, "sdpMid": mid, "sdpMLineIndex": 0});
-        self.emit(json!({"event": "candidate", "userid": user, "roomName": self.room, "candidate": candidate}))
-    }
-
-    fn emit(&mut self, message: Value) -> Result<()> {
-        self.send(format!("42{}", json!(["message", message])))
+    /// Says something.
+    pub(crate) fn say(&mut self, said: Said) -> Result<()> {
+        let number = said.wants.map(|wants| {
+            self.asked += 1;
+            self.wanted.insert(self.asked, wants);
+            self.asked
+        });
+        let number = number.map(|number| number.to_string()).unwrap_or_default();
+        self.send(format!("42{number}{}", json!([said.event, said.data])))
     }
 
     fn send(&mut self, text: String) -> Result<()> {
@@ -115,10 +154,16 @@ impl Session {
     /// Engine.IO type, then Socket.IO type, then JSON.
     fn packet(&mut self, text: &str) -> Result<Option<Heard>> {
         if let Some(event) = text.strip_prefix("42") {
-            return self.event(event);
+            let (name, data): (String, Value) =
+                serde_json::from_str(event).with_context(|| format!("an event is not [name, object]: {event}"))?;
+            return Ok(self.dialect.event(&name, &data));
+        }
+        if let Some(reply) = text.strip_prefix("43") {
+            return self.acknowledgement(reply);
         }
         if text.starts_with("40") {
-            self.emit(json!({"event": "joinRoom", "userName": self.name, "roomName": self.room}))?;
+            let join = self.dialect.join();
+            self.say(join)?;
         } else if text.starts_with("44") {
             bail!("the server refused the namespace: {text}");
         } else if text == "2" {
@@ -129,23 +174,12 @@ impl Session {
         Ok(None)
     }
 
-    fn event(&mut self, text: &str) -> Result<Option<Heard>> {
-        let (_, message): (String, Value) =
-            serde_json::from_str(text).with_context(|| format!("an event is not [name, object]: {text}"))?;
-        let field = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
-        Ok(match message["event"].as_str().unwrap_or_default() {
-            "existingParticipants" => {
-                self.id = Some(field("userid"));
-                None
-            }
-            "receiveVideoAnswer" => Some(Heard::Answer { user: field("senderid"), sdp: field("sdpAnswer") }),
-            "candidate" => {
-                let candidate = message["candidate"]["candidate"].as_str().unwrap_or_default().to_owned();
-                Some(Heard::Candidate { user: field("userid"), candidate })
-            }
-            other if other.to_lowercase().contains("error") => Some(Heard::Refused(message.to_string())),
-            // Arrivals, departures and extensions: the scenarios know who is there.
-            _ => None,
-        })
+    fn acknowledgement(&mut self, text: &str) -> Result<Option<Heard>> {
+        let (number, reply) = text.split_at(text.find('[').unwrap_or(text.len()));
+        let wanted = number.parse().ok().and_then(|number: u64| self.wanted.remove(&number));
+        let wanted = wanted.with_context(|| format!("an acknowledgement of nothing: {text}"))?;
+        let (reply,): (Value,) =
+            serde_json::from_str(reply).with_context(|| format!("an acknowledgement is not [object]: {text}"))?;
+        Ok(self.dialect.acknowledged(&wanted, &reply))
     }
 }

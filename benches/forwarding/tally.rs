@@ -2,7 +2,7 @@
 //!
 //! Owner: the load thread. Invariant: only packets sent inside the window count, so its edges lose nothing.
 
-use crate::packets::Stamp;
+use crate::packets::{Stamp, Track};
 
 /// The measured span, in nanoseconds since the load began, by send time.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,28 +68,60 @@ pub(crate) struct Tally {
     pub(crate) strays: u64,
     /// Microseconds from send to arrival.
     pub(crate) delays: Vec<u32>,
+    /// Video frames of the window that arrived whole.
+    pub(crate) frames: u64,
+    /// Frames of which a part has come, with how much of it.
+    parts: Vec<(u32, u8)>,
 }
 
 impl Tally {
-    /// Counts a packet with the RTP sequence number the viewer saw.
-    pub(crate) fn note(&mut self, expected: u16, window: Window, stamp: Option<Stamp>, sequence: u64, arrived: u64) {
+    /// Counts a packet with the RTP sequence number the viewer saw; true if a video frame is whole by it.
+    pub(crate) fn note(
+        &mut self,
+        expected: u16,
+        window: Window,
+        stamp: Option<Stamp>,
+        sequence: u64,
+        arrived: u64,
+    ) -> bool {
         let Some(stamp) = stamp.filter(|stamp| stamp.source == expected) else {
             self.strays += 1;
-            return;
+            return false;
         };
         let track = stamp.track as usize;
         self.heard[track] = true;
         let fresh = self.seen[track].insert(stamp.counter);
         if !window.contains(stamp.sent) {
-            return;
+            return false;
         }
         if fresh {
             self.delivered += 1;
             self.sequences[track].note(sequence);
             self.delays.push((arrived.saturating_sub(stamp.sent) / 1000) as u32);
-        } else {
-            self.duplicates += 1;
+            return stamp.track == Track::Video && self.assemble(stamp);
         }
+        self.duplicates += 1;
+        false
+    }
+
+    fn assemble(&mut self, stamp: Stamp) -> bool {
+        let found = self.parts.iter().position(|(frame, _)| *frame == stamp.frame);
+        let at = found.unwrap_or_else(|| {
+            self.parts.push((stamp.frame, 0));
+            self.parts.len() - 1
+        });
+        self.parts[at].1 += 1;
+        let whole = self.parts[at].1 == stamp.of;
+        if whole {
+            self.parts.swap_remove(at);
+            self.frames += 1;
+        }
+        whole
+    }
+
+    /// Packets of one track that arrived, each counted once.
+    pub(crate) fn of(&self, track: Track) -> u64 {
+        self.sequences[track as usize].count
     }
 
     /// Whether audio and video have arrived at least once.

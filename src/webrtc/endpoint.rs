@@ -44,9 +44,12 @@ pub enum EndpointError {
         "the DTLS certificate does not match the fingerprint in the offer: somebody sits between, or the offer was changed on its way"
     )]
     Fingerprint,
-    /// ICE or DTLS failed.
+    /// ICE failed.
     #[error("the connection failed: check that the server's UDP ports can be reached, or configure a TURN server")]
     Connection,
+    /// ICE found a path, but DTLS failed on it.
+    #[error("the encryption of the connection failed: the other side refused it, or something on the path disturbs it")]
+    Encryption,
     /// It did not connect in time.
     #[error("no connection within {0:?}: check that the server's UDP ports can be reached, or configure a TURN server")]
     Deadline(Duration),
@@ -261,7 +264,7 @@ impl Endpoint {
                 gst_webrtc::WebRTCPeerConnectionState::Connected => {
                     EndpointEventKind::Failed(EndpointError::Fingerprint)
                 }
-                gst_webrtc::WebRTCPeerConnectionState::Failed => EndpointEventKind::Failed(EndpointError::Connection),
+                gst_webrtc::WebRTCPeerConnectionState::Failed => EndpointEventKind::Failed(failure(webrtcbin)),
                 _ => return,
             };
             report(&events, &id, kind);
@@ -280,6 +283,13 @@ impl Drop for Endpoint {
 
 fn element_name(id: &EndpointId) -> String {
     format!("endpoint-{id}")
+}
+
+fn failure(webrtcbin: &gst::Bin) -> EndpointError {
+    match webrtcbin.property::<gst_webrtc::WebRTCICEConnectionState>("ice-connection-state") {
+        gst_webrtc::WebRTCICEConnectionState::Failed => EndpointError::Connection,
+        _ => EndpointError::Encryption,
+    }
 }
 
 /// Whether the peer's certificate has the fingerprint that its offer promised.

@@ -20,6 +20,7 @@ use super::source::{self, Generator, Look, RATE, SAMPLES, SIZE};
 const OPUS: &str =
     "application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2";
 const VP8: &str = "application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000";
+const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 /// Named in the caps, since an offer made before the first packet would otherwise not declare them.
 const AUDIO_SSRC: u32 = 0x0a0d_1000;
 const VIDEO_SSRC: u32 = 0x0a0d_2000;
@@ -40,6 +41,7 @@ pub struct Connection {
     webrtcbin: gst::Element,
     state: watch::Receiver<WebRTCPeerConnectionState>,
     generator: Option<Generator>,
+    talker: Option<super::talker::Talker>,
 }
 
 impl Connection {
@@ -60,6 +62,43 @@ impl Connection {
         });
         connection.offer(say);
         connection.generator = Some(Generator::start(look, Some(audio), video));
+        connection
+    }
+
+    /// Sends packets of sound that no decoder would take, each with a level that the test sets: 0 is full scale, 127
+    /// silence.
+    pub fn talk(level: super::talker::Level, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
+        let mut connection = Self::new();
+        let source = connection.feed(&format!(
+            "appsrc name=in is-live=true format=time do-timestamp=true \
+             ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC},extmap-1=(string){AUDIO_LEVEL}\""
+        ));
+        source.set_caps(Some(&OPUS.parse().expect("caps")));
+        connection.offer(say);
+        connection.talker = Some(super::talker::Talker::start(level, source, AUDIO_SSRC));
+        connection
+    }
+
+    /// Receives by slots, one for each of `reports`: the first `audio` are for sound, the others for pictures.
+    pub fn slots(
+        audio: usize,
+        reports: Vec<watch::Sender<Reception>>,
+        say: impl Fn(Say) + Send + Sync + 'static,
+    ) -> Self {
+        let connection = Self::new();
+        for index in 0..reports.len() {
+            let caps: gst::Caps = if index < audio { OPUS } else { VP8 }.parse().expect("caps");
+            let direction = WebRTCRTPTransceiverDirection::Recvonly;
+            connection.webrtcbin.emit_by_name::<WebRTCRTPTransceiver>("add-transceiver", &[&direction, &caps]);
+        }
+        let pipeline = connection.pipeline.downgrade();
+        connection.webrtcbin.connect_pad_added(move |_, pad| {
+            if let (Some(pipeline), gst::PadDirection::Src) = (pipeline.upgrade(), pad.direction()) {
+                let line = pad.property::<WebRTCRTPTransceiver>("transceiver").property::<u32>("mlineindex");
+                receive(&pipeline, pad, &reports[line as usize]);
+            }
+        });
+        connection.offer(say);
         connection
     }
 
@@ -112,7 +151,7 @@ impl Connection {
         webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
             sender.send_replace(webrtcbin.property("connection-state"));
         });
-        Self { pipeline, webrtcbin, state, generator: None }
+        Self { pipeline, webrtcbin, state, generator: None, talker: None }
     }
 
     /// Adds a source that is sent, and gives back its beginning.
@@ -175,7 +214,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.generator = None;
+        (self.generator, self.talker) = (None, None);
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }

@@ -13,9 +13,11 @@
 pub mod connection;
 pub mod judge;
 pub mod lab;
+pub mod native;
 pub mod participant;
 pub mod process;
 pub mod reception;
 pub mod server;
 pub mod signaling;
 pub mod source;
+pub mod talker;

@@ -2,6 +2,7 @@
 //! right or wrong, and remembers everything that came.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -23,7 +24,8 @@ pub enum Revision {
     Four,
 }
 
-/// Everything that has come so far.
+/// Everything that has come so far. Messages of the tutorial's dialect as they are; other events as `{"event", "data"}`,
+/// and acknowledgements as `{"ack", "reply"}`.
 #[derive(Debug, Default)]
 struct Heard {
     messages: Vec<Value>,
@@ -36,6 +38,7 @@ struct Heard {
 pub struct Client {
     heard: watch::Receiver<Heard>,
     outgoing: mpsc::UnboundedSender<Message>,
+    asked: Arc<AtomicU64>,
     task: Arc<Task>,
 }
 
@@ -95,7 +98,7 @@ impl Client {
             }
             heard.send_modify(|heard| heard.closed = true);
         });
-        let client = Self { heard: receiver, outgoing, task: Arc::new(Task(task)) };
+        let client = Self { heard: receiver, outgoing, asked: Arc::default(), task: Arc::new(Task(task)) };
         client.wait("the namespace to open", |heard| heard.opened.then_some(())).await;
         client
     }
@@ -108,6 +111,42 @@ impl Client {
     /// Sends an event of any name.
     pub fn send_event(&self, name: &str, argument: &Value) {
         self.send_raw(&format!("42{}", json!([name, argument])));
+    }
+
+    /// Asks by an event with any arguments, and gives the number of the acknowledgement to come.
+    pub fn request(&self, name: &str, arguments: &[Value]) -> u64 {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let event: Vec<Value> = std::iter::once(json!(name)).chain(arguments.iter().cloned()).collect();
+        self.send_raw(&format!("42{number}{}", Value::Array(event)));
+        number
+    }
+
+    /// The acknowledgement of a request.
+    pub async fn reply(&self, number: u64) -> Value {
+        let what = format!("the acknowledgement of request {number}");
+        self.wait_for(&what, |message| message["ack"] == number).await["reply"].clone()
+    }
+
+    /// Asks, and waits for what comes of it: `{"result": …}` or `{"error": …}`.
+    pub async fn ask(&self, name: &str, data: &Value) -> Value {
+        self.reply(self.request(name, std::slice::from_ref(data))).await
+    }
+
+    /// Asks for something that has to work, and gives its result.
+    pub async fn get(&self, name: &str, data: &Value) -> Value {
+        let reply = self.ask(name, data).await;
+        assert!(reply.get("result").is_some(), "{name} {data} was refused: {reply}");
+        reply["result"].clone()
+    }
+
+    /// Asks for something that has to be refused, and gives the code.
+    pub async fn refused(&self, name: &str, data: &Value) -> String {
+        code_of(&self.ask(name, data).await, &format!("{name} {data}"))
+    }
+
+    /// Waits until all that came is as `found` wants it.
+    pub async fn wait_until<T>(&self, what: &str, found: impl Fn(&[Value]) -> Option<T>) -> T {
+        self.wait(what, |heard| found(&heard.messages)).await
     }
 
     /// Sends any text as one frame.
@@ -235,11 +274,10 @@ impl Client {
     }
 
     fn heard_text(&self) -> String {
-        let mut text = Value::Array(self.messages()).to_string();
-        if text.len() > 4000 {
-            text = text.chars().take(4000).collect::<String>() + "…";
-        }
-        text
+        // Offers and answers are long, and say little; the last words say more than the first.
+        let messages = self.messages();
+        let last: Vec<String> = messages.iter().rev().take(30).rev().map(|m| shorten(&m.to_string())).collect();
+        format!("{} messages, the last of them {}", messages.len(), last.join("\n"))
     }
 }
 
@@ -251,13 +289,34 @@ fn react(revision: Revision, packet: &str, heard: &watch::Sender<Heard>) -> Opti
         b'4' if packet.starts_with("40") => heard.send_modify(|heard| heard.opened = true),
         b'4' if packet.starts_with("42") => {
             if let Ok(Value::Array(event)) = serde_json::from_str(&packet[2..])
-                && event.first().is_some_and(|name| name == "message")
-                && let Some(message) = event.into_iter().nth(1)
+                && let [name, message, ..] = event.as_slice()
             {
+                let tutorial = name == "message";
+                let message = if tutorial { message.clone() } else { json!({"event": name, "data": message}) };
+                heard.send_modify(|heard| heard.messages.push(message));
+            }
+        }
+        b'4' if packet.starts_with("43") => {
+            let (number, reply) = packet[2..].split_at(packet[2..].find('[')?);
+            if let (Ok(number), Ok(Value::Array(reply))) = (number.parse::<u64>(), serde_json::from_str(reply)) {
+                let message = json!({"ack": number, "reply": reply.into_iter().next()});
                 heard.send_modify(|heard| heard.messages.push(message));
             }
         }
         _ => {}
     }
     None
+}
+
+/// The code of a refusal; panics if it is none, or one without words.
+pub fn code_of(reply: &Value, what: &str) -> String {
+    let error = &reply["error"];
+    assert!(error.is_object(), "{} was not refused: {reply}", shorten(what));
+    assert!(error["message"].as_str().is_some_and(|text| text.len() > 5), "{}: no words in {reply}", shorten(what));
+    error["code"].as_str().unwrap_or_else(|| panic!("{}: no code in {reply}", shorten(what))).to_owned()
+}
+
+/// The beginning of a text that may be long.
+pub fn shorten(text: &str) -> String {
+    if text.chars().count() > 300 { text.chars().take(300).collect::<String>() + "…" } else { text.to_owned() }
 }
