@@ -100,6 +100,7 @@ const actions = new Actions([
   { id: 'leave', icon: 'leave', label: 'Leave', run: () => leave() },
 ]);
 byId('more').addEventListener('click', () => menu.toggle(byId('more'), 'More', actions.menuItems()));
+byId('invite').addEventListener('click', () => copyLink(client.place?.room ?? '', notices));
 new Shortcuts(actions, inCall);
 
 stage.mode = recall('layout', 'grid');
@@ -117,8 +118,13 @@ lobby.onCancel = () => leave('You no longer wait to be let in.');
 
 /** What we send, told to the client. */
 async function publish() {
-  await Promise.all([client.setTrack('microphone', media.tracks.audio), client.setTrack('camera', media.tracks.video)]);
-  if (media.tracks.audio) await client.mute('microphone', !media.isOn('audio'));
+  const { audio, video } = media.tracks;
+  await Promise.all([
+    // First whether it is muted: the client switches the track that it is given accordingly.
+    audio && client.mute('microphone', !audio.enabled),
+    client.setTrack('microphone', audio),
+    client.setTrack('camera', video),
+  ]);
 }
 
 /** We are in. */

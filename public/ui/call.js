@@ -72,7 +72,9 @@ export class CallWords {
   }
 
   #count() {
-    byId('count').textContent = String(this.#client.participants.size + 1);
+    const others = this.#client.participants.size;
+    byId('count').textContent = String(others + 1);
+    byId('alone').hidden = others > 0;
   }
 
   #room() {

@@ -5,7 +5,7 @@ import { byId, setToggle } from './dom.js';
 import { recall, remember } from './remember.js';
 import { Tile } from './tile.js';
 
-/** @typedef {{ name: string, room: string }} Place */
+/** @typedef {{ name: string, room: string, role?: 'viewer' }} Place  viewers see and hear, and publish nothing */
 
 export class Lobby {
   /** Asked to enter; throws an Error with words for the person. @type {(place: Place) => Promise<void>} */
@@ -94,7 +94,9 @@ export class Lobby {
   }
 
   async #submit() {
+    /** @type {Place} */
     const place = { name: this.#name.value.trim(), room: this.#room.value.trim() };
+    if (new URLSearchParams(location.search).get('role') === 'viewer') place.role = 'viewer';
     if (!place.name || !place.room) {
       this.#words.textContent = 'Please give your name and a room.';
       return;

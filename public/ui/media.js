@@ -20,6 +20,9 @@ export class LocalMedia extends EventTarget {
   /** The devices of choice, by id; empty for the browser's own choice. @type {{ audio: string, video: string }} */
   chosen = recall('devices', { audio: '', video: '' });
 
+  /** @type {Promise<void> | null} */
+  #opening = null;
+
   /** Browsers offer devices only on https and localhost. */
   get supported() {
     return Boolean(navigator.mediaDevices?.getUserMedia);
@@ -36,8 +39,16 @@ export class LocalMedia extends EventTarget {
     return states.every((state) => state === 'granted');
   }
 
-  /** Get both devices, or the one that can be had. Never throws: `problem` tells. */
-  async open() {
+  /**
+   * Get both devices, or the one that can be had. Never throws: `problem` tells. Who asks while they are being opened
+   * waits for that: a second answer would replace a microphone that has been muted meanwhile.
+   */
+  open() {
+    this.#opening ??= this.#open().finally(() => (this.#opening = null));
+    return this.#opening;
+  }
+
+  async #open() {
     if (!this.supported) {
       this.tried = true;
       this.problem = 'This page did not come over https, so the browser offers no camera or microphone. You can still join to watch and listen.';
@@ -116,12 +127,12 @@ export class LocalMedia extends EventTarget {
   }
 
   /**
-   * The device of choice if it is there, else any.
+   * The devices of choice. They are named exactly: to merely prefer them, browsers weigh against the picture's size.
    * @param {...Kind} kinds
    * @returns {MediaStreamConstraints}
    */
   #wanted(...kinds) {
-    const device = (/** @type {Kind} */ kind) => (this.chosen[kind] ? { deviceId: { ideal: this.chosen[kind] } } : {});
+    const device = (/** @type {Kind} */ kind) => (this.chosen[kind] ? { deviceId: { exact: this.chosen[kind] } } : {});
     return {
       audio: kinds.includes('audio') && { ...device('audio') },
       video: kinds.includes('video') && { ...PICTURE, ...device('video') },
@@ -138,6 +149,13 @@ export class LocalMedia extends EventTarget {
       for (const track of got.getTracks()) this.#take(track);
       return null;
     } catch (error) {
+      const chosen = Boolean(this.chosen.audio || this.chosen.video);
+      if (chosen && error instanceof Error && error.name === 'OverconstrainedError') {
+        // The device of choice is not there any more: any will do.
+        this.chosen = { audio: '', video: '' };
+        const { audio, video } = constraints;
+        return this.#get(this.#wanted(.../** @type {Kind[]} */ ([audio && 'audio', video && 'video'].filter(Boolean))));
+      }
       return error instanceof Error ? error : new Error(String(error));
     }
   }

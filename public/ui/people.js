@@ -19,6 +19,8 @@ export class People {
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
   #pending = false;
+  /** Requests that are not answered yet. */
+  #asking = 0;
 
   /**
    * @param {Client} client
@@ -49,10 +51,13 @@ export class People {
 
   /** @param {Record<string, unknown> & { action: string }} request */
   async moderate(request) {
+    this.#asking += 1;
     try {
       await this.#client.moderate(request);
     } catch (error) {
       this.#notices.show(`That was not done: ${/** @type {Error} */ (error).message}`);
+    } finally {
+      this.#asking -= 1;
     }
     this.render();
   }
@@ -85,8 +90,11 @@ export class People {
     }
     setText(byId('people-count'), String(people.length));
     byId('room-controls').hidden = !this.moderates;
-    /** @type {HTMLInputElement} */ (byId('lock')).checked = Boolean(room?.locked);
-    /** @type {HTMLInputElement} */ (byId('lobby-switch')).checked = Boolean(room?.lobby);
+    // A switch that was just pressed must not jump back before the server has answered.
+    if (this.#asking === 0) {
+      /** @type {HTMLInputElement} */ (byId('lock')).checked = Boolean(room?.locked);
+      /** @type {HTMLInputElement} */ (byId('lobby-switch')).checked = Boolean(room?.lobby);
+    }
     this.#renderWaiting(this.moderates ? waiting : []);
   }
 

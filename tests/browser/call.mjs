@@ -6,6 +6,9 @@ import { PATIENCE } from './lab.mjs';
 /** The pictures of the others. */
 export const OTHERS = '#stage .tile:not(.self):not(.screen) video';
 
+/** The tile of somebody's camera. */
+export const tileOf = (id) => `#stage .tile:not(.screen)[data-participant="${id}"]`;
+
 /** Joins a room as a person would. */
 export async function join(page, server, room, name) {
   await page.goto(server.url);
@@ -65,7 +68,8 @@ function isPlaywright(page) {
   return typeof page.context === 'function';
 }
 
-async function fill(page, selector, text) {
+/** Writes into a field. */
+export async function fill(page, selector, text) {
   if (isPlaywright(page)) return page.fill(selector, text);
   // The room may be filled in already, from the last time.
   await page.$eval(selector, (input) => (input.value = ''));

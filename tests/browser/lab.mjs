@@ -56,15 +56,15 @@ export async function startServer() {
   };
 }
 
-/** Chromium with a camera and a microphone that are not real: a moving picture, and a beep each second. */
-export function startChromium(url) {
+/** Chromium with cameras and microphones that are not real: a moving picture, and a beep each second. */
+export function startChromium(url, { devices = 1 } = {}) {
   return chromium.launch({
     executablePath: CHROMIUM,
     args: [
       '--headless=new',
       '--no-sandbox',
       '--disable-gpu',
-      '--use-fake-device-for-media-stream=fps=15',
+      `--use-fake-device-for-media-stream=fps=15,device-count=${devices}`,
       '--use-fake-ui-for-media-stream',
       '--disable-background-networking',
       '--disable-component-update',
