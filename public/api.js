@@ -17,6 +17,12 @@ async function call(method, path) {
   return body;
 }
 
+/**
+ * @param {string} room
+ * @param {string} resume  the secret of the last join
+ */
+export const leaveByBeacon = (room, resume) => navigator.sendBeacon(`/api/v1/rooms/${encodeURIComponent(room)}/leave`, resume);
+
 /** @param {string} room */
 export const startRecording = (room) => call('POST', `/rooms/${encodeURIComponent(room)}/recordings`);
 

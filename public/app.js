@@ -205,6 +205,6 @@ panels.addEventListener('change', () => {
 document.addEventListener('fullscreenchange', () => reflectOn('full-screen', document.fullscreenElement !== null));
 
 // Closing the page should not leave a frozen picture behind until the server notices.
-addEventListener('pagehide', () => client.leave());
+addEventListener('pagehide', () => client.vanish());
 
 lobby.show();

@@ -2,6 +2,7 @@
 // It speaks the native protocol (docs/protocol.md); session.js keeps the connection, room.js knows the room and who is in
 // it, endpoints.js has the media. No DOM in here: the page (app.js) is one listener among possible others.
 
+import { leaveByBeacon } from './api.js';
 import { Endpoints } from './endpoints.js';
 import { Monitor } from './monitor.js';
 import { Refusal } from './protocol.js';
@@ -107,6 +108,13 @@ export class Client extends EventTarget {
   /** Leave the room and forget everything about it. Safe at any time. */
   leave() {
     this.#session.leave();
+  }
+
+  /** Leave because the page is going away: a browser may have closed the socket already, but it delivers a beacon. */
+  vanish() {
+    const resume = this.#session.resume;
+    if (resume && this.place) leaveByBeacon(this.place.room, resume);
+    this.leave();
   }
 
   /**

@@ -92,6 +92,11 @@ export class Session {
     }
   }
 
+  /** For coming back, or for leaving without a socket. */
+  get resume() {
+    return this.#resume;
+  }
+
   /** Out, at once and from any state. */
   leave() {
     this.#joining?.reject(new Refusal('left', 'The call was left before it began.'));
