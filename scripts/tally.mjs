@@ -51,6 +51,11 @@ function run(command, args) {
   });
 }
 
+function testsIn(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => name.endsWith('.test.mjs')).sort().map((name) => `${folder}/${name}`);
+}
+
 const has = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 
 if (has('cargo', ['nextest', '--version'])) {
@@ -60,13 +65,13 @@ if (has('cargo', ['nextest', '--version'])) {
   // Without nextest's groups, everything one at a time: two calls at once would judge the machine.
   await suite('cargo', 'cargo', ['test', '--no-fail-fast', '--', '--test-threads=1']);
 }
-if (existsSync('tests/browser')) {
-  // One at a time, since each brings up browsers, and in a network of their own.
-  const files = readdirSync('tests/browser').filter((name) => name.endsWith('.test.mjs') || name.endsWith('.test.js')).sort();
-  if (files.length > 0) {
-    const node = ['node', '--test', '--test-reporter=tap', '--test-concurrency=1', ...files.map((name) => `tests/browser/${name}`)];
-    await suite('node', 'sh', ['tests/common/lab.sh', ...node]);
-  }
+const client = testsIn('tests/client');
+if (client.length > 0) await suite('node', 'node', ['--test', '--test-reporter=tap', ...client]);
+// One at a time, since each brings up browsers, and in a network of their own.
+const browser = testsIn('tests/browser');
+if (browser.length > 0) {
+  const node = ['node', '--test', '--test-reporter=tap', '--test-concurrency=1', ...browser];
+  await suite('node', 'sh', ['tests/common/lab.sh', ...node]);
 }
 
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
