@@ -56,7 +56,7 @@ export class Client extends EventTarget {
       changed: () => this.#reflect(),
       gaveUp: ({ code, message }, retry) => this.#tell('error', { code, message, retry }),
     });
-    this.#monitor = new Monitor(this.#endpoints, (id, quality) => this.#room.judge(id, 'ours', quality));
+    this.#monitor = new Monitor(this.#endpoints, (id, quality) => this.#room.judge(id ?? this.self?.id ?? '', 'ours', quality));
     this.#view = new View((tracks) => session.ask('view', { tracks }));
   }
 
@@ -217,20 +217,10 @@ export class Client extends EventTarget {
 
   /** @param {string} name @param {any} data */
   #hear(name, data) {
-    switch (name) {
-      case 'slots':
-      case 'candidate':
-        return this.#endpoints.hear(name, data);
-      case 'demand':
-      case 'muted':
-        this.#endpoints.hear(name, data);
-        return this.#tell(name, data);
-      case 'error':
-        if (data.endpoint) return this.#endpoints.hear(name, data);
-        return this.#tell('error', { code: data.code, message: data.message, retry: false });
-      default:
-        this.#room.hear(name, data);
-    }
+    if (name === 'error' && !data.endpoint) return this.#tell('error', { code: data.code, message: data.message, retry: false });
+    this.#endpoints.hear(name, data);
+    this.#room.hear(name, data);
+    if (name === 'demand' || name === 'muted') this.#tell(name, data);
     if (name === 'participantChanged') this.#followRole();
     // A picture may come before the person, and stay after what they publish is gone.
     if (name === 'participantChanged' || name === 'participantJoined') this.#reflect();

@@ -1,7 +1,7 @@
 // Watches how everybody's media arrives here: samples all endpoints every two seconds, grades each person, and keeps what
 // rates are computed from. No DOM in here.
 
-import { arrival, grade, path, receivedAudio, receivedVideo, sample, sentAudio, sentVideo } from './stats.js';
+import { arrival, grade, path, receivedAudio, receivedVideo, reportedLoss, sample, sentAudio, sentVideo } from './stats.js';
 import { kindOf, worst } from './protocol.js';
 
 /**
@@ -26,12 +26,12 @@ export class Monitor {
   #timer;
   /** The last two of each. @type {Map<Connection, Sample[]>} */
   #samples = new Map();
-  /** @type {Map<string, { quality: Quality, better: number, freezes: number, seen: string }>} */
+  /** Of everybody; null is ourselves. @type {Map<string | null, { quality: Quality, better: number, freezes: number, seen: string }>} */
   #grades = new Map();
 
   /**
    * @param {import('./endpoints.js').Endpoints} endpoints
-   * @param {(participant: string, quality: Quality) => void} onQuality
+   * @param {(participant: string | null, quality: Quality) => void} onQuality  null: ourselves
    */
   constructor(endpoints, onQuality) {
     this.#endpoints = endpoints;
@@ -103,15 +103,30 @@ export class Monitor {
     if (!this.#timer) return;
     const places = this.#endpoints.receiver.places();
     // Of whom nothing arrives there is nothing bad to say.
-    for (const id of new Set([...places.keys(), ...this.#grades.keys()])) this.#judge(id, places.get(id) ?? new Map());
+    for (const id of new Set([...places.keys(), ...this.#grades.keys()])) if (id !== null) this.#judge(id, places.get(id) ?? new Map());
+    if (sending) this.#judgeOwn(sending);
+  }
+
+  /** How what we send arrives, as the server reports it. @param {Connection} sending */
+  #judgeOwn(sending) {
+    const now = this.#samples.get(sending)?.at(-1);
+    const reported = grade({ packets: 0, loss: now ? reportedLoss(now) : 0, jitterMs: 0, freezes: 0, frozenMs: 0 });
+    const cut = sending.proven && sending.state !== 'connected';
+    this.#settle(null, this.#known(null), cut ? 'lost' : reported);
+  }
+
+  /** @param {string | null} id */
+  #known(id) {
+    const known = this.#grades.get(id) ?? { quality: /** @type {Quality} */ ('good'), better: 0, freezes: 0, seen: '' };
+    this.#grades.set(id, known);
+    return known;
   }
 
   /** @param {string} id @param {Map<Source, Place>} places */
   #judge(id, places) {
     // Where it arrives: in another slot, what was counted before is somebody else's.
     const seen = [...places.values()].map(({ connection, mid }) => `${connection.name}/${mid}`).join();
-    const known = this.#grades.get(id) ?? { quality: /** @type {Quality} */ ('good'), better: 0, freezes: 0, seen };
-    this.#grades.set(id, known);
+    const known = this.#known(id);
     const moved = known.seen !== seen;
     known.seen = seen;
     /** @type {Quality[]} */
@@ -125,11 +140,20 @@ export class Monitor {
       // A screen on which nothing moves may well freeze.
       found.push(grade(source === 'screen' ? { ...arrived, freezes: 0, frozenMs: 0 } : arrived));
     }
-    const quality = worst(...found);
-    known.better = worst(quality, known.quality) === known.quality && quality !== known.quality ? known.better + 1 : 0;
-    if (known.better > 0 && known.better < CALM) return;
+    this.#settle(id, known, worst(...found));
+  }
+
+  /**
+   * Worse is told at once, better when it stays so.
+   * @param {string | null} id
+   * @param {{ quality: Quality, better: number }} known
+   * @param {Quality} quality
+   */
+  #settle(id, known, quality) {
+    const better = quality !== known.quality && worst(quality, known.quality) === known.quality;
+    known.better = better ? known.better + 1 : 0;
+    if (quality === known.quality || (better && known.better < CALM && known.quality !== 'lost')) return;
     known.better = 0;
-    if (quality === known.quality) return;
     known.quality = quality;
     this.#onQuality(id, quality);
   }

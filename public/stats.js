@@ -144,6 +144,12 @@ export function path(now) {
   return { rttMs: pair?.currentRoundTripTime === undefined ? null : milliseconds(pair.currentRoundTripTime), path: way ?? null };
 }
 
+/** The largest share of anything of ours that the server misses. @param {Sample} now */
+export function reportedLoss(now) {
+  const reports = now.entries.filter(({ type }) => type === 'remote-inbound-rtp');
+  return Math.max(0, ...reports.map(({ fractionLost }) => fractionLost ?? 0));
+}
+
 /** What the server reports of a stream of ours. @param {Sample} now @param {any} entry */
 function remote(now, entry) {
   const report = find(now, ({ type, localId }) => type === 'remote-inbound-rtp' && localId === entry.id);

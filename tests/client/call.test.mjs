@@ -132,6 +132,34 @@ test('a moderator mutes, and we may speak again', async () => {
   assert.deepEqual(socket.all('mute'), [{ source: 'microphone', muted: false }]);
 });
 
+test('the worse of what the server says and what arrives here is their quality', async () => {
+  const { socket, client } = scene;
+  await enter(joined({ participants: [member('me'), member('a', { tracks: [{ source: 'camera', muted: false }] })] }));
+  socket.tell('slots', { endpoint: 'receive-1', slots: [{ mid: '8', track: { participant: 'a', source: 'camera' } }] });
+  let [packetsReceived, packetsLost] = [0, 0];
+  const after = async (lost) => {
+    packetsReceived += 100 - lost;
+    packetsLost += lost;
+    peer('receive-1').stats = [{ type: 'inbound-rtp', mid: '8', packetsReceived, packetsLost, jitter: 0.01 }];
+    await pass(2_000);
+    return client.participants.get('a').quality;
+  };
+  assert.equal(await after(0), 'good');
+  assert.equal(await after(0), 'good');
+  assert.equal(await after(20), 'poor');
+  assert.equal(await after(0), 'poor', 'one good moment makes nothing good');
+  assert.equal(await after(0), 'good');
+  socket.tell('quality', { participant: 'a', quality: 'fair' });
+  assert.equal(client.participants.get('a').quality, 'fair');
+  peer('receive-1').move('disconnected');
+  assert.equal(await after(0), 'lost');
+  peer('receive-1').move('connected');
+  assert.equal(await after(0), 'fair', 'back is back');
+  peer('send-2').stats = [{ type: 'remote-inbound-rtp', fractionLost: 0.2 }];
+  await after(0);
+  assert.equal(client.self.quality, 'poor');
+});
+
 test('a shared screen has an endpoint of its own, and ends with its track', async () => {
   const { socket, client } = scene;
   await enter();

@@ -118,6 +118,7 @@ export class FakePeer extends EventTarget {
   connectionState = 'new';
   localDescription = null;
   candidates = [];
+  stats = [];
   #transceivers = [];
 
   constructor() {
@@ -151,7 +152,7 @@ export class FakePeer extends EventTarget {
   }
 
   async getStats() {
-    return new Map();
+    return new Map(this.stats.map((entry, index) => [index, entry]));
   }
 
   /** The browser says so. */
