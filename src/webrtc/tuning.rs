@@ -4,8 +4,8 @@ mod settle;
 
 pub(super) use settle::settle;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use gstreamer as gst;
@@ -76,6 +76,7 @@ fn tune_inner(element: &gst::Element, role: Role, heard: &Heard, returned: &Retu
     match factory.name().as_str() {
         // A live branch is in time already; waiting for the clock would add the jitter buffer's latency once more.
         "clocksync" => element.set_property("sync", false),
+        "rtpfunnel" => repeat_no_segment(element),
         "rtprtxsend" if role == Role::Publisher => never_retransmit(element),
         "rtprtxsend" => keep_history_short(element),
         "nicesrc" => {
@@ -90,6 +91,25 @@ fn tune_inner(element: &gst::Element, role: Role, heard: &Heard, returned: &Retu
         }
         _ => {}
     }
+}
+
+/// The funnel of a bundle sends a segment whenever the next packet comes by another of its pads: with a dozen slots that
+/// is an event for nearly each packet, and costs every element behind it as much as the packet does.
+fn repeat_no_segment(funnel: &gst::Element) {
+    let Some(pad) = funnel.static_pad("src") else { return };
+    let last = Mutex::new(None::<gst::Segment>);
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let Some(gst::EventView::Segment(segment)) = info.event().map(|event| event.view()) else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref() == Some(segment.segment()) {
+            // Not `Drop`: the event would count as not delivered, and be sent again with each packet.
+            return gst::PadProbeReturn::Handled;
+        }
+        *last = Some(segment.segment().clone());
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// webrtcbin sets its own bound just before the element is added to a bin, so that ours holds.
