@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
-use crate::namespace::{ADDRESS, cores};
+use crate::namespace::{ADDRESS, cores_for};
 
 const PORT: u16 = 3000;
 const NANOS_PER_TICK: u64 = 10_000_000;
@@ -106,13 +106,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a core of its own and waits until it accepts connections.
     pub(crate) fn start(program: &Path) -> Result<Self> {
+        Self::start_placed(program, true)
+    }
+
+    /// Likewise, on that core or on all.
+    pub(crate) fn start_placed(program: &Path, pin: bool) -> Result<Self> {
         let work = tempfile::tempdir()?;
         let log = File::create(work.path().join("log"))?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]);
-        if cores() > 1 {
-            command.args(["taskset", "-c", "0"]);
-        }
+        command.args(["taskset", "-c", &cores_for(pin.then_some(0))]);
         command.arg(program).arg("--listen").arg(Self::address().to_string());
         command.arg("--recordings").arg(work.path().join("recordings"));
         // What is set for somebody's own server must not change what is measured.

@@ -1,4 +1,4 @@
-//! A room full of people by the native protocol: everybody sends, hears five and looks at nine others by slots.
+//! A room full of people by the native protocol: everybody sends, hears the loudest and looks at nine others by slots.
 //!
 //! Invariant: wanted is what those in one's view sent inside the window, and nothing else.
 
@@ -6,53 +6,49 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::account::{Server, Usage, socket_drops};
+use crate::chapter::Chapter;
 use crate::load::{Index, Load};
-use crate::packets::{FRAME, Shape, Track};
+use crate::namespace;
+use crate::packets::{Shape, Track};
 use crate::report::{millis, percentile};
 use crate::slots::Slots;
 
-const AUDIO_SLOTS: usize = 5;
 const VIDEO_SLOTS: usize = 9;
 const SETTLE: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_millis(500);
 /// A long run is told in windows of this length.
 const CHAPTER: Duration = Duration::from_secs(30);
 
-/// One window.
-#[derive(Debug, Serialize)]
-pub(crate) struct Chapter {
-    /// When it ended, in seconds after the room was full.
-    seconds: f64,
-    /// Video frames of those in view that arrived whole, and that were sent.
-    frames: [u64; 2],
-    /// Packets of audio per slot and second; 50 if all slots are used well.
-    audio_per_slot: f64,
-    /// Packets delivered per second, audio and video, wanted or not.
-    packets_per_second: f64,
-    /// Packets of video from outside the view.
-    unwanted: u64,
-    /// Packets under a wrong name, slots that changed hands without a keyframe, packets in no slot.
-    faults: [u64; 3],
-    delay_p50_ms: f64,
-    delay_p99_ms: f64,
-    cpu_us_per_packet: f64,
-    cpu_percent: f64,
-    threads: u64,
-    rss_kb: u64,
-    generator_lag_ms: f64,
-    generator_cpu_percent: f64,
-    /// Datagrams dropped at full sockets of the load and of the server.
-    socket_drops: [u64; 2],
+/// More than this between the first window and the last is growth: threads, and percent of memory.
+const STEADY: (f64, f64) = (2.0, 3.0);
+
+/// What room is wanted, and how it is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    /// How many people.
+    pub(crate) participants: usize,
+    /// How many each can hear at once.
+    pub(crate) audio_slots: usize,
+    /// Whether server and load have a core each, instead of sharing all.
+    pub(crate) pin: bool,
+    /// One window of this length, unless
+    pub(crate) window: Duration,
+    /// windows until this is over are wanted.
+    pub(crate) length: Duration,
 }
 
 /// What a room full of people costs.
 #[derive(Debug, Serialize)]
 pub(crate) struct Crowd {
     participants: usize,
+    audio_slots: usize,
+    pinned: bool,
+    /// From the first join until everybody saw all in view.
+    setup_seconds: f64,
     threads_empty: u64,
     rss_kb_empty: u64,
     threads_per_participant: f64,
@@ -63,36 +59,36 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// Whether all that was wanted came, and nothing under a wrong name.
     pub(crate) fn is_exact(&self) -> bool {
-        let exact = |chapter: &Chapter| chapter.frames[0] == chapter.frames[1] && chapter.faults == [0; 3];
-        self.chapters.iter().all(|chapter| chapter.void().is_some() || exact(chapter))
+        self.chapters.iter().all(Chapter::is_exact)
     }
 }
 
-/// Measures a room of `participants` for a window, or for windows until `length` is over.
-pub(crate) fn crowd(program: &Path, participants: usize, window: Duration, length: Duration) -> Result<Crowd> {
-    let server = Server::start(program)?;
+/// Measures a room of people.
+pub(crate) fn crowd(program: &Path, setup: Setup) -> Result<Crowd> {
+    namespace::place(setup.pin)?;
+    let server = Server::start_placed(program, setup.pin)?;
     let mut load = Load::new(Server::address())?;
-    let measured = measure(&server, &mut load, participants, (window, length));
-    server.explain(measured)
+    let measured = server.explain(measure(&server, &mut load, setup));
+    drop(server);
+    namespace::place(true)?;
+    measured
 }
 
-fn measure(
-    server: &Server,
-    load: &mut Load,
-    participants: usize,
-    (window, length): (Duration, Duration),
-) -> Result<Crowd> {
+fn measure(server: &Server, load: &mut Load, setup: Setup) -> Result<Crowd> {
+    let Setup { participants, audio_slots, pin, window, length } = setup;
     // The server has listened for some milliseconds only: what it does on its own is done after this.
     load.run_to(Instant::now() + SETTLE)?;
     let empty = server.usage()?;
-    let receivers = gather(load, participants)?;
+    let begun = Instant::now();
+    let receivers = gather(load, participants, audio_slots)?;
+    let setup_seconds = begun.elapsed().as_secs_f64();
     load.run_to(Instant::now() + SETTLE)?;
     let full = Instant::now();
     let window = if length.is_zero() { window } else { CHAPTER };
-    let mut chapters = vec![chapter(server, load, &receivers, window, full)?];
+    let mut chapters = Vec::new();
     // Each takes half a second more than its window.
-    while full.elapsed() + window / 2 <= length {
-        let next = chapter(server, load, &receivers, window, full)?;
+    while chapters.is_empty() || full.elapsed() + window / 2 <= length {
+        let next = chapter(server, load, &receivers, (window, audio_slots), full)?;
         // A long run should show how it goes, not only how it went.
         eprintln!("  {next}");
         chapters.push(next);
@@ -101,6 +97,9 @@ fn measure(
     let first = &chapters[0];
     Ok(Crowd {
         participants,
+        audio_slots,
+        pinned: pin,
+        setup_seconds,
         threads_empty: empty.threads,
         rss_kb_empty: empty.rss / 1024,
         threads_per_participant: slope(first.threads, empty.threads),
@@ -114,32 +113,42 @@ fn seen_by(own: usize, participants: usize) -> impl Iterator<Item = usize> {
     (1..=VIDEO_SLOTS.min(participants - 1)).map(move |step| (own + step) % participants)
 }
 
-/// Brings everybody in; gives the receiving connections.
-fn gather(load: &mut Load, participants: usize) -> Result<Vec<Index>> {
+/// Brings everybody in, one after another, each when the one before is connected and, if it receives, sees all in view:
+/// setting up must not be an overload of its own. Gives the receiving connections.
+fn gather(load: &mut Load, participants: usize, audio_slots: usize) -> Result<Vec<Index>> {
     let join = |load: &mut Load, number| load.join_native("bench", &format!("member{number}"));
     let sessions: Vec<Index> = (0..participants).map(|number| join(load, number)).collect::<Result<_>>()?;
     for (own, session) in sessions.iter().enumerate() {
-        // The first five are the loudest.
+        // The first are the loudest.
         let publisher = load.publish_native(*session, Shape::person(-20 - own as i8))?;
-        load.wait_flowing(&[publisher])?;
+        load.wait_flowing(&[publisher]).with_context(|| format!("member{own}, to publish"))?;
     }
     let mut receivers = Vec::new();
+    // Frames are whole inside windows only.
+    load.measure(Duration::from_secs(600));
+    let wanted = VIDEO_SLOTS.min(participants - 1);
     for (own, session) in sessions.iter().enumerate() {
         let others: Vec<Index> = seen_by(own, participants).map(|other| sessions[other]).collect();
         load.view(*session, &others)?;
-        receivers.push(load.receive(*session, Slots::new(AUDIO_SLOTS, VIDEO_SLOTS))?);
-        load.wait_flowing(&receivers)?;
+        let receiver = load.receive_headers(*session, Slots::new(audio_slots, VIDEO_SLOTS))?;
+        load.wait_flowing(&[receiver]).with_context(|| format!("member{own}, to receive"))?;
+        load.run_until(&format!("member{own} sees all in view"), |load| {
+            load.slots(receiver).is_ok_and(|slots| slots.showing() >= wanted)
+        })?;
+        receivers.push(receiver);
     }
-    // Tallies count inside windows only.
-    load.measure(Duration::from_secs(60));
-    let wanted = VIDEO_SLOTS.min(participants - 1);
-    load.run_until("everybody sees all in view", |load| {
-        receivers.iter().all(|index| load.slots(*index).is_ok_and(|slots| slots.showing() >= wanted))
-    })?;
     Ok(receivers)
 }
 
-fn chapter(server: &Server, load: &mut Load, receivers: &[Index], window: Duration, full: Instant) -> Result<Chapter> {
+fn chapter(
+    server: &Server,
+    load: &mut Load,
+    receivers: &[Index],
+    (window, audio_slots): (Duration, usize),
+    full: Instant,
+) -> Result<Chapter> {
+    let decrypted = |load: &Load| -> Result<u64> { receivers.iter().map(|at| Ok(load.read_of(*at)?[0])).sum() };
+    let decrypted_before = decrypted(load)?;
     let ports = load.ports();
     let drops = socket_drops(&ports)?;
     let own = Usage::of(std::process::id())?;
@@ -172,7 +181,7 @@ fn chapter(server: &Server, load: &mut Load, receivers: &[Index], window: Durati
         }
     }
     let time = finish.time_since(&start);
-    let used = (AUDIO_SLOTS.min(receivers.len() - 1) * receivers.len()) as f64;
+    let used = (audio_slots.min(receivers.len() - 1) * receivers.len()) as f64;
     Ok(Chapter {
         seconds: full.elapsed().as_secs_f64(),
         frames,
@@ -188,58 +197,20 @@ fn chapter(server: &Server, load: &mut Load, receivers: &[Index], window: Durati
         rss_kb: finish.rss / 1024,
         generator_lag_ms: millis(load.sent().lag),
         generator_cpu_percent: 100.0 * own_time.as_secs_f64() / elapsed.as_secs_f64(),
+        decrypted: decrypted(load)? - decrypted_before,
         socket_drops: [drops_after.0.saturating_sub(drops.0), drops_after.1.saturating_sub(drops.1)],
     })
-}
-
-impl Chapter {
-    /// Why it says nothing about the server, if so.
-    fn void(&self) -> Option<String> {
-        if self.generator_lag_ms > millis(FRAME) {
-            return Some(format!("the load was {:.0} ms late", self.generator_lag_ms));
-        }
-        (self.socket_drops[0] > 0).then(|| format!("the load's own sockets dropped {} datagrams", self.socket_drops[0]))
-    }
-}
-
-impl fmt::Display for Chapter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:6.1} s: frames {}/{}, audio {:.1}/slot/s, {:.0} packets/s, delay {:.2}/{:.2} ms (p50/p99), \
-             {:.1} us/packet, {:.0} % cpu, {} threads, RSS {} kB",
-            self.seconds,
-            self.frames[0],
-            self.frames[1],
-            self.audio_per_slot,
-            self.packets_per_second,
-            self.delay_p50_ms,
-            self.delay_p99_ms,
-            self.cpu_us_per_packet,
-            self.cpu_percent,
-            self.threads,
-            self.rss_kb,
-        )?;
-        let [misnamed, torn, strays] = self.faults;
-        if self.faults != [0; 3] || self.unwanted > 0 {
-            write!(f, "; {misnamed} misnamed, {torn} torn, {strays} stray, {} unwanted", self.unwanted)?;
-        }
-        if self.socket_drops[1] > 0 {
-            write!(f, "; the server's sockets dropped {} datagrams", self.socket_drops[1])?;
-        }
-        if let Some(reason) = self.void() {
-            write!(f, "; VOID: {reason}")?;
-        }
-        write!(f, " (load: {:.1} ms late, {:.0} % cpu)", self.generator_lag_ms, self.generator_cpu_percent)
-    }
 }
 
 impl fmt::Display for Crowd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "slots, {} participants, {AUDIO_SLOTS} audio and {VIDEO_SLOTS} video slots each",
-            self.participants
+            "slots, {} participants, {} audio and {VIDEO_SLOTS} video slots each, {}; set up in {:.1} s",
+            self.participants,
+            self.audio_slots,
+            if self.pinned { "server on core 0 and load on core 1" } else { "server and load on all cores" },
+            self.setup_seconds
         )?;
         writeln!(
             f,
@@ -254,7 +225,13 @@ impl fmt::Display for Crowd {
             let kilobytes = last.rss_kb as f64 - first.rss_kb as f64;
             let threads = last.threads as f64 - first.threads as f64;
             let minutes = (last.seconds - first.seconds) / 60.0;
-            writeln!(f, "  growth in {minutes:.1} minutes: RSS {kilobytes:+.0} kB, threads {threads:+.0}")?;
+            let percent = 100.0 * kilobytes / first.rss_kb.max(1) as f64;
+            let steady = threads <= STEADY.0 && percent <= STEADY.1;
+            let verdict = if steady { "steady" } else { "GROWS" };
+            writeln!(
+                f,
+                "  {verdict}: in {minutes:.1} minutes, first window to last, threads {threads:+.0}, RSS {kilobytes:+.0} kB ({percent:+.1} %)"
+            )?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The load at work: one thread and one poll drive all sessions and connections.
 //!
 //! Invariant: datagrams are read from all ready sockets before any is decrypted, so that a burst to forty viewers
-//! is stamped when it arrived and not when the viewer before it was done.
+//! is stamped when it arrived and not when the viewer before it was done; what is told by its header is told at once.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -81,6 +81,7 @@ impl Load {
                 next = source.due();
                 break;
             };
+            self.ledger.record(&packet);
             if moment.window.contains(packet.stamp.sent) {
                 self.sent.count(number, &packet);
                 self.sent.lag = self.sent.lag.max(now.saturating_duration_since(packet.due));
@@ -95,10 +96,11 @@ impl Load {
     }
 
     fn read(&mut self, index: Index, datagrams: &mut Vec<(Index, Datagram)>) -> Result<()> {
-        let Some(peer) = &self.peers[index] else { return Ok(()) };
+        let Some(peer) = &mut self.peers[index] else { return Ok(()) };
         let mut buffer = [0; 2048];
         loop {
             match peer.socket.recv_from(&mut buffer) {
+                Ok((length, _)) if peer.count_by_header(&buffer[..length], &self.ledger, self.moment) => {}
                 Ok((length, source)) => {
                     let datagram = Datagram { source, arrived: Instant::now(), bytes: buffer[..length].to_vec() };
                     datagrams.push((index, datagram));

@@ -10,6 +10,7 @@ use anyhow::{Result, anyhow, bail};
 use mio::{Interest, Poll, Token};
 use str0m::config::DtlsCert;
 
+use crate::headers::Ledger;
 use crate::native::Native;
 use crate::packets::{Packet, Shape, Track};
 use crate::peer::{Moment, Peer, Role, Steps};
@@ -60,6 +61,8 @@ pub(crate) struct Load {
     /// The numbers of publishers by their ids.
     pub(crate) people: HashMap<String, u16>,
     pub(crate) sent: Sent,
+    /// What the sources sent lately, to tell packets by their headers.
+    pub(crate) ledger: Ledger,
 }
 
 fn session_token(index: Index) -> Token {
@@ -87,6 +90,7 @@ impl Load {
             publishers: 0,
             people: HashMap::new(),
             sent: Sent::default(),
+            ledger: Ledger::default(),
         })
     }
 
@@ -132,6 +136,18 @@ impl Load {
     /// Opens an endpoint of the native dialect that receives by slots.
     pub(crate) fn receive(&mut self, session: Index, slots: Slots) -> Result<Index> {
         self.open(session, "receive".to_owned(), Role::Receive(slots))
+    }
+
+    /// Likewise, but only what its headers do not tell is decrypted: many such cost less than the server.
+    pub(crate) fn receive_headers(&mut self, session: Index, slots: Slots) -> Result<Index> {
+        let index = self.receive(session, slots)?;
+        self.peers[index].iter_mut().for_each(Peer::read_headers);
+        Ok(index)
+    }
+
+    /// How many packets were decrypted on a connection, and how many told by their headers.
+    pub(crate) fn read_of(&self, index: Index) -> Result<[u64; 2]> {
+        Ok(self.peer(index)?.read)
     }
 
     /// Says whom a participant looks at, by session.

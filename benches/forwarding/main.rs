@@ -2,14 +2,16 @@
 //!
 //! `cargo bench --bench forwarding` runs everything; `-- --quick` runs a short form as a check; `-- --scenario NAME`
 //! runs one of `1x1`, `1x10`, `1x40`, `mesh6`, `slots20`, `switch`, `offer-answer`, `churn`; with `--minutes N` slots20
-//! goes on for so long and tells what grows. Needs root, iproute2 and util-linux. The server
-//! has core 0 and the load core 1, so results compare only with results of the same machine.
+//! goes on for so long and tells what grows. Needs root, iproute2 and util-linux. The server has core 0 and the load core
+//! 1, except that in slots20 both use all cores without `--pin`; so results compare only with results of the same machine.
 #![allow(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
 mod account;
+mod chapter;
 mod crowd;
 mod drive;
 mod fanout;
+mod headers;
 mod load;
 mod namespace;
 mod native;
@@ -30,6 +32,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
+use crate::crowd::Setup;
 use crate::fanout::Shape;
 use crate::report::Report;
 
@@ -49,6 +52,12 @@ struct Options {
     /// How many people slots20 has, instead of twenty.
     #[arg(long, default_value_t = 20)]
     people: usize,
+    /// How many people one can hear at once in slots20.
+    #[arg(long, default_value_t = 3)]
+    audio_slots: usize,
+    /// Give server and load a core each in slots20 too.
+    #[arg(long)]
+    pin: bool,
     /// How long slots20 goes on.
     #[arg(long, default_value_t = 0)]
     minutes: u64,
@@ -92,7 +101,10 @@ impl Scenario {
             Self::Mesh => Shape::Mesh(if quick { 3 } else { 6 }),
             Self::Slots => {
                 let length = Duration::from_secs(60 * options.minutes);
-                report.crowd = Some(crowd::crowd(server, if quick { 4 } else { options.people }, window, length)?);
+                let (audio_slots, pin) = (options.audio_slots, options.pin);
+                let participants = if quick { 4 } else { options.people };
+                let setup = Setup { participants, audio_slots, pin, window, length };
+                report.crowd = Some(crowd::crowd(server, setup)?);
                 return Ok(());
             }
             Self::Switch => {

@@ -14,8 +14,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Address inside; server and load share it.
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 99, 7, 1);
+/// The server has the first.
+const LOAD_CORE: usize = 1;
 const PREFIX: &str = "plenum-bench-";
 const INSIDE: &str = "FORWARDING_BENCH_INSIDE";
+/// How many cores the outer process may use: the inner one is confined to one, and so would count one.
+const CORES: &str = "FORWARDING_BENCH_CORES";
 
 /// Whether this process is the inner one.
 pub(crate) fn is_inside() -> bool {
@@ -23,8 +27,29 @@ pub(crate) fn is_inside() -> bool {
 }
 
 /// Number of cores this machine lets us use.
-pub(crate) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+fn cores() -> usize {
+    let outer = std::env::var(CORES).ok().and_then(|cores| cores.parse().ok());
+    outer.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// The cores to use, as `taskset` wants them: the one given, if there is more than one, else all.
+pub(crate) fn cores_for(core: Option<usize>) -> String {
+    match (core, cores()) {
+        (_, 1) => "0".to_owned(),
+        (Some(core), _) => core.to_string(),
+        (None, cores) => format!("0-{}", cores - 1),
+    }
+}
+
+/// Confines this process, the load, to its core, or lets it use all.
+pub(crate) fn place(pin: bool) -> Result<()> {
+    let (cores, own) = (cores_for(pin.then_some(LOAD_CORE)), std::process::id().to_string());
+    let output = Command::new("taskset").args(["-a", "-p", "-c", &cores, &own]).output();
+    let output = output.context("taskset (util-linux) does not run")?;
+    if !output.status.success() {
+        bail!("taskset -p -c {cores}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
 }
 
 #[derive(Debug)]
@@ -61,9 +86,7 @@ impl Namespace {
         let program = std::env::current_exe()?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "ip", "netns", "exec", &self.name]);
-        if cores() > 1 {
-            command.args(["taskset", "-c", "1"]);
-        }
+        command.args(["taskset", "-c", &cores_for(Some(LOAD_CORE))]).env(CORES, cores().to_string());
         command.arg(program).args(std::env::args_os().skip(1)).env(INSIDE, &self.name);
         command.env("TMPDIR", self.scratch.path());
         command.spawn().context("setpriv and taskset (util-linux) are needed to start inside the namespace")

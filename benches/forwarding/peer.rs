@@ -16,6 +16,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionValues, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+use crate::headers::{Anchors, Header, Ledger, Told};
 use crate::packets::{Packet, Shape, Source, Stamp, Track};
 use crate::slots::Slots;
 use crate::tally::{Tally, Window};
@@ -103,6 +104,10 @@ pub(crate) struct Peer {
     known: Vec<Ssrc>,
     /// Which m-line the answer gave to an SSRC.
     streams: HashMap<Ssrc, usize>,
+    /// Set if packets are told by their headers where that is possible.
+    anchors: Option<Anchors>,
+    /// Packets that were decrypted, and those told by their headers.
+    pub(crate) read: [u64; 2],
 }
 
 /// What goes to the server for a new connection.
@@ -155,11 +160,24 @@ impl Peer {
         rtc.add_local_candidate(candidate);
         let steps = Steps { offered: now, answered: None, connected: None, media: None };
         let pending = Some(pending);
-        let (known, streams) = (Vec::new(), HashMap::new());
-        Ok((
-            Self { session, user, role, steps, wake: now, socket, local, rtc, pending, lines, known, streams },
-            opening,
-        ))
+        let (wake, known, streams, anchors, read) = (now, Vec::new(), HashMap::new(), None, [0; 2]);
+        let peer = Self {
+            session,
+            user,
+            role,
+            steps,
+            wake,
+            socket,
+            local,
+            rtc,
+            pending,
+            lines,
+            known,
+            streams,
+            anchors,
+            read,
+        };
+        Ok((peer, opening))
     }
 
     /// Takes the server's answer.
@@ -224,6 +242,34 @@ impl Peer {
         self.expect_stream(&datagram.bytes);
         self.rtc.handle_input(Input::Receive(datagram.arrived, receive))?;
         self.drain(moment)
+    }
+
+    /// From now on decrypts only what headers do not tell. str0m goes on reporting, about less than what comes.
+    pub(crate) fn read_headers(&mut self) {
+        self.anchors = Some(Anchors::default());
+    }
+
+    /// Counts a packet by its header; false if str0m has to take the datagram.
+    pub(crate) fn count_by_header(&mut self, bytes: &[u8], ledger: &Ledger, moment: Moment) -> bool {
+        let (Some(anchors), Role::Receive(slots)) = (&mut self.anchors, &mut self.role) else { return false };
+        let Some(header) = Header::read(bytes) else { return false };
+        let ssrc = Ssrc::from(header.ssrc);
+        match anchors.tell(ledger, &header) {
+            Told::Packet(stamp) => {
+                let line = self.streams.get(&ssrc).copied();
+                slots.note(line, moment.window, Some(stamp), u64::from(stamp.counter), moment.nanos());
+                self.read[1] += 1;
+                true
+            }
+            Told::Nothing => false,
+            Told::Changed(rounds) => {
+                // str0m has not seen the stream wrap around.
+                if let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc) {
+                    stream.reset_roc(rounds);
+                }
+                false
+            }
+        }
     }
 
     /// Takes a stream that the answer did not announce by its payload type, as browsers do and str0m does not.
@@ -321,8 +367,16 @@ impl Peer {
                 tally.note(*number, moment.window, stamp, *packet.seq_no, arrived);
             }
             Role::Receive(slots) => {
-                let line = self.streams.get(&packet.header.ssrc).copied();
-                slots.note(line, moment.window, stamp, *packet.seq_no, arrived);
+                let ssrc = packet.header.ssrc;
+                slots.note(self.streams.get(&ssrc).copied(), moment.window, stamp, *packet.seq_no, arrived);
+                self.read[0] += 1;
+                if let (Some(anchors), Some(stamp)) = (&mut self.anchors, stamp) {
+                    anchors.learn(*ssrc, stamp, *packet.seq_no, packet.header.timestamp);
+                    // What str0m does not get to see is not lost.
+                    if let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc) {
+                        stream.suppress_nack(true);
+                    }
+                }
             }
             Role::Publish { .. } => return,
         }
