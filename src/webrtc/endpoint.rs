@@ -5,6 +5,7 @@
 //! blocked, the forwarders of a subscriber stay closed until then.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
@@ -256,15 +257,23 @@ impl Endpoint {
 
     fn report_state(&self, events: &mpsc::Sender<EndpointEvent>) {
         let (id, events, offer) = (self.id.clone(), events.clone(), Arc::clone(&self.offer));
+        let was_up = AtomicBool::new(false);
         self.webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
             let kind = match webrtcbin.property::<gst_webrtc::WebRTCPeerConnectionState>("connection-state") {
                 gst_webrtc::WebRTCPeerConnectionState::Connected if is_genuine(webrtcbin, &offer) => {
+                    was_up.store(true, Ordering::Relaxed);
                     EndpointEventKind::Connected
                 }
                 gst_webrtc::WebRTCPeerConnectionState::Connected => {
                     EndpointEventKind::Failed(EndpointError::Fingerprint)
                 }
-                gst_webrtc::WebRTCPeerConnectionState::Failed => EndpointEventKind::Failed(failure(webrtcbin)),
+                gst_webrtc::WebRTCPeerConnectionState::Failed => match failure(webrtcbin) {
+                    // libnice gives up after seven seconds, but takes up a late check of a client that was held up.
+                    EndpointError::Connection if !was_up.load(Ordering::Relaxed) => {
+                        return tracing::debug!(endpoint = %id, "no path yet: waiting on for the deadline");
+                    }
+                    error => EndpointEventKind::Failed(error),
+                },
                 _ => return,
             };
             report(&events, &id, kind);
