@@ -62,9 +62,8 @@ fn a_message_too_large_ends_its_connection_at_most() {
         let (calm, wild) =
             (Native::join(&server, "tea", "calm", 0).await, Native::join(&server, "tea", "wild", 1).await);
         wild.client.request("chat", &[json!({"text": "x".repeat(20_000_000)})]);
-        // Refused or thrown out: either way nobody hears it.
-        let refused = wild.client.wait_for("a refusal", |message| message["reply"].get("error").is_some());
-        tokio::select! { _ = refused => {}, () = wild.client.wait_until_closed() => {} }
+        // No frame of a websocket may be that long: whoever sends one is thrown out, and nobody hears it.
+        wild.client.wait_until_closed().await;
         calm.round_trip().await;
         let heard = calm.client.messages();
         assert!(!heard.iter().any(|message| message["event"] == "chat"), "it was passed on");
