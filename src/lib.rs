@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`id`], [`config`], [`telemetry`] | names, settings, logs |
 //! | [`media`] | generic GStreamer: pipelines with one clock, their messages, grafting, links, descriptions |
-//! | [`elements`] | our own elements: the forwarder, the meter |
+//! | [`elements`] | our own elements: the forwarder, the gatherer, the meter |
 //! | [`webrtc`] | one peer connection: SDP, ICE, the check of the DTLS certificate |
 //! | [`mix`] | many tracks become one picture and one sound: layout, compositor, audio |
 //! | [`egress`] | where a mix goes: recordings and their catalogue |

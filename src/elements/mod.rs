@@ -8,6 +8,7 @@ use gstreamer::prelude::*;
 
 mod extensions;
 pub mod forwarder;
+pub mod gather;
 pub mod meter;
 mod packet;
 

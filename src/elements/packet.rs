@@ -47,6 +47,11 @@ impl<'a> Packet<'a> {
         u16::from_be_bytes([self.data[2], self.data[3]])
     }
 
+    /// Whether it is the last of its picture, or the first of a talkspurt (RFC 3551 §4.1).
+    pub(in crate::elements) fn marker(&self) -> bool {
+        self.data[1] & 0x80 != 0
+    }
+
     pub(in crate::elements) fn timestamp(&self) -> u32 {
         self.word(4)
     }

@@ -8,6 +8,7 @@ use gstreamer::prelude::*;
 
 use super::demand::Demand;
 use crate::elements::forwarder::{self, Forwarder, KeyframeThrottle, Output};
+use crate::elements::gather::Gather;
 use crate::elements::meter::Meter;
 use crate::id::EndpointId;
 use crate::media::graft::{self, Branch, GraftError};
@@ -33,6 +34,7 @@ pub(super) struct Publication {
     pub(super) meter: Arc<Meter>,
     tap: Option<Tap>,
     source: gst::GhostPad,
+    gather: Option<Gather>,
     tee: gst::Element,
     codec: Codec,
     throttle: Arc<KeyframeThrottle>,
@@ -47,7 +49,7 @@ pub(super) struct Tap {
 }
 
 impl Publication {
-    /// Puts a tee behind `track`, which comes by `endpoint` out of the participant's `bin`, and lets its packets pass.
+    /// Puts a tee behind `track` (and pictures together before it), which comes by `endpoint` out of the participant's `bin`, and lets its packets pass.
     pub(super) fn new(
         pipeline: &gst::Pipeline,
         bin: &gst::Bin,
@@ -69,11 +71,20 @@ impl Publication {
             meter: Meter::attach(&sink, track.level),
             tap: None,
             source,
+            gather: (track.codec.kind() == Kind::Video).then(Gather::default),
             tee,
             codec: track.codec,
             throttle,
         };
-        publication.source.link(&sink).map_err(GraftError::link("publishing a track"))?;
+        let entry = match &publication.gather {
+            Some(gather) => {
+                graft::add(pipeline.upcast_ref(), gather)?;
+                gather.link(&publication.tee).map_err(GraftError::refused("publishing a track"))?;
+                gather.static_pad("sink").ok_or(GraftError::Missing("plenumgather"))?
+            }
+            None => sink,
+        };
+        publication.source.link(&entry).map_err(GraftError::link("publishing a track"))?;
         track.release();
         Ok(publication)
     }
@@ -138,6 +149,9 @@ impl Drop for Publication {
             let _ = self.source.unlink(&peer);
         }
         graft::close(&self.source);
+        if let Some(gather) = &self.gather {
+            graft::remove(gather);
+        }
         graft::remove(&self.tee);
     }
 }
