@@ -27,6 +27,12 @@ export const leaveByBeacon = (room, resume) => navigator.sendBeacon(`/api/v1/roo
 export const startRecording = (room) => call('POST', `/rooms/${encodeURIComponent(room)}/recordings`);
 
 /** @param {string} id */
+export const pauseRecording = (id) => call('POST', `/recordings/${encodeURIComponent(id)}/pause`);
+
+/** @param {string} id */
+export const resumeRecording = (id) => call('POST', `/recordings/${encodeURIComponent(id)}/resume`);
+
+/** @param {string} id */
 export const stopRecording = (id) => call('POST', `/recordings/${encodeURIComponent(id)}/stop`);
 
 /** @param {string} id */

@@ -91,6 +91,7 @@ const actions = new Actions([
   { id: 'chat', icon: 'chat', label: 'Chat', key: 'c', inMenu: true, run: () => panels.toggle('chat') },
   { id: 'people', icon: 'people', label: 'People', key: 'p', inMenu: true, run: () => panels.toggle('people') },
   { id: 'record', icon: 'record', label: 'Record this call', words: () => (recorder.running ? 'Stop recording' : 'Record this call'), inMenu: true, run: () => recorder.press() },
+  { id: 'hold', icon: 'pause', label: 'Pause recording', words: () => (recorder.paused ? 'Continue recording' : 'Pause recording'), inMenu: true, offered: () => recorder.running, run: () => recorder.hold() },
   { id: 'layout', icon: 'grid', label: 'Layout', words: () => (stage.mode === 'grid' ? 'Show the speaker large' : 'Show everyone equally large'), key: 'l', inMenu: true, run: changeLayout },
   { id: 'full-screen', icon: 'full', label: 'Full screen', key: 'f', inMenu: true, offered: () => document.fullscreenEnabled, run: fullScreen },
   { id: 'copy-link', icon: 'link', label: 'Copy link', inMenu: true, run: () => copyLink(client.place?.room ?? '', notices) },

@@ -23,7 +23,7 @@ import { View } from './view.js';
 /**
  * Events (detail): `state` {state} · `participant-joined`, `participant-changed`, `participant-left` {participant} ·
  * `media` {participant, source} · `audio` {} · `speaker` {participant: id} · `chat` {message} · `room` {room} · `lobby` {waiting} ·
- * `muted` {source, by} · `recording-started` {recording} · `recording-stopped` {id, state, url} · `demand` {source, height} ·
+ * `muted` {source, by} · `recording-started` {recording} · `recording-changed` {recording} · `recording-stopped` {id, state, url} · `demand` {source, height} ·
  * `screen` {shared} · `error` {code, message, retry} · `ended` {code, message}
  */
 export class Client extends EventTarget {

@@ -4,8 +4,8 @@
  * @typedef {'camera' | 'microphone' | 'screen' | 'screenAudio'} Source
  * @typedef {'good' | 'fair' | 'poor' | 'lost'} Quality
  * @typedef {'moderator' | 'participant' | 'viewer'} Role
- * @typedef {{ id: string, startedAt: number }} Recording
- * @typedef {{ name: string, locked: boolean, lobby: boolean, recording: Recording | null }} Room
+ * @typedef {{ id: string, startedAt: number, paused: boolean, elapsedMs: number }} Recording
+ * @typedef {{ name: string, locked: boolean, lobby: boolean, recordings: Recording[] }} Room
  * @typedef {{ id: number, from: string, name: string, text: string, at: number }} ChatMessage
  * @typedef {{ id: string, name: string }} Waiter
  * @typedef {{ participant: string, source: Source }} TrackName
@@ -35,7 +35,7 @@
 /** What the server tells by itself. */
 export const EVENTS = /** @type {const} */ ([
   'admitted', 'participantJoined', 'participantChanged', 'participantLeft', 'slots', 'candidate', 'speaker', 'demand', 'quality',
-  'roomChanged', 'lobby', 'muted', 'chat', 'recordingStarted', 'recordingStopped', 'error', 'removed',
+  'roomChanged', 'lobby', 'muted', 'chat', 'recordingStarted', 'recordingChanged', 'recordingStopped', 'error', 'removed',
 ]);
 
 /** Why a request was not done: `code` is for programs, `message` for people. */

@@ -6,6 +6,7 @@ import { Roster } from './roster.js';
 /**
  * @typedef {import('./protocol.js').Room} Room
  * @typedef {import('./protocol.js').Joined} Joined
+ * @typedef {import('./protocol.js').Recording} Recording
  * @typedef {import('./protocol.js').ChatMessage} ChatMessage
  * @typedef {import('./protocol.js').Waiter} Waiter
  */
@@ -34,7 +35,7 @@ export class RoomState {
    * @param {boolean} fresh  as somebody new
    */
   enter(snapshot, fresh) {
-    const before = this.settings?.recording ?? null;
+    const before = this.settings?.recordings ?? [];
     const known = new Set(fresh ? [] : this.messages.map(({ id }) => id));
     const { joined, left, changed } = this.roster.reset(snapshot.participants, snapshot.id);
     this.settings = snapshot.room;
@@ -47,10 +48,11 @@ export class RoomState {
     this.#waits([]);
     this.#speaks(snapshot.speaker);
     for (const message of this.messages) if (!known.has(message.id)) this.#tell('chat', { message });
-    const { recording } = snapshot.room;
-    // It ended while we were away; nobody told us how.
-    if (before && before.id !== recording?.id) this.#tell('recording-stopped', { id: before.id, state: 'unknown', url: null });
-    if (recording && recording.id !== before?.id) this.#tell('recording-started', { recording });
+    const { recordings } = snapshot.room;
+    const among = (/** @type {Recording[]} */ list, /** @type {string} */ id) => list.some((recording) => recording.id === id);
+    // They ended while we were away; nobody told us how.
+    for (const { id } of before) if (!among(recordings, id)) this.#tell('recording-stopped', { id, state: 'unknown', url: null });
+    for (const recording of recordings) this.#tell(among(before, recording.id) ? 'recording-changed' : 'recording-started', { recording });
   }
 
   /**
@@ -79,10 +81,13 @@ export class RoomState {
       case 'lobby':
         return this.#waits(data.waiting);
       case 'recordingStarted':
-        this.#change({ recording: data });
+        this.#change({ recordings: [...this.#recordings.filter(({ id }) => id !== data.id), data] });
         return this.#tell('recording-started', { recording: data });
+      case 'recordingChanged':
+        this.#change({ recordings: this.#recordings.map((recording) => (recording.id === data.id ? data : recording)) });
+        return this.#tell('recording-changed', { recording: data });
       case 'recordingStopped':
-        if (this.settings?.recording?.id === data.id) this.#change({ recording: null });
+        this.#change({ recordings: this.#recordings.filter(({ id }) => id !== data.id) });
         return this.#tell('recording-stopped', data);
     }
   }
@@ -126,6 +131,11 @@ export class RoomState {
     if (this.speaker === id) return;
     this.speaker = id;
     this.#tell('speaker', { participant: id });
+  }
+
+  /** @returns {Recording[]} */
+  get #recordings() {
+    return this.settings?.recordings ?? [];
   }
 
   /** @param {Partial<Room>} change */

@@ -17,6 +17,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
+use crate::egress::recovery;
 use crate::http::Api;
 use crate::http::origin::Origins;
 use crate::media::description::Descriptions;
@@ -46,6 +47,7 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         Catalogue::open(&config.recordings)
             .with_context(|| format!("the folder of recordings, {}, cannot be used", config.recordings.display()))?,
     );
+    let recovery = tokio::spawn(recovery::run(Arc::clone(&catalogue)));
     let registry = Registry::new(RoomContext {
         config: Arc::clone(&config),
         descriptions: Arc::new(descriptions),
@@ -95,6 +97,8 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
     }
     drop(listener);
     tracing::info!("stopping: rooms are closed and recordings finalised");
+    // What it has not done yet the next server does.
+    recovery.abort();
     registry.close(ROOMS_DEADLINE).await;
     io.close().await;
     if tokio::time::timeout(REQUESTS_DEADLINE, connections.shutdown()).await.is_err() {

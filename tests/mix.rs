@@ -7,6 +7,7 @@ use std::time::Duration;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use plenum::egress::catalogue::Catalogue;
+use plenum::egress::format::Format;
 use plenum::egress::manifest::State;
 use plenum::egress::recording::{Recording, Spec};
 use plenum::id::{ParticipantId, ParticipantName, RecordingId, RoomName};
@@ -118,11 +119,13 @@ async fn videos(mix: &Mix, count: usize) {
 }
 
 fn spec() -> Spec {
-    Spec { id: RecordingId::new(), room: RoomName::parse("../../a room").unwrap(), participants: Vec::new() }
+    let room = RoomName::parse("../../a room").unwrap();
+    Spec { id: RecordingId::new(), format: Format::default(), room, participants: Vec::new() }
 }
 
 async fn record(folder: &Path, descriptions: &Descriptions, mix: &Mix) -> Recording {
-    Recording::start(spec(), folder, descriptions, mix.video(), mix.audio()).await.unwrap()
+    let outlets = [("video", mix.video()), ("audio", mix.audio())];
+    Recording::start(spec(), folder, descriptions, &outlets).await.unwrap()
 }
 
 /// Lets `span` be recorded.

@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 const LIPS: f64 = 0.08;
 /// How far the length of a file may be from the clock on the wall, in seconds.
 const CLOCK: f64 = 0.5;
+/// How much a crash may cost, in seconds.
+const LOSS: f64 = 1.5;
 
 /// The participants 0 to `count`, who all see and hear each other.
 async fn company(server: &Server, count: usize) -> Vec<Participant> {
@@ -34,9 +36,44 @@ async fn company(server: &Server, count: usize) -> Vec<Participant> {
 }
 
 async fn start(server: &Server) -> (String, Instant) {
-    let (status, entry) = server.post("/api/v1/rooms/tea/recordings", &json!({})).await;
+    start_as(server, &json!({})).await
+}
+
+async fn start_as(server: &Server, format: &Value) -> (String, Instant) {
+    let (status, entry) = server.post("/api/v1/rooms/tea/recordings", format).await;
     assert_eq!((status, &entry["room"]), (201, &json!("tea")), "{entry}");
     (entry["id"].as_str().expect("an id").to_owned(), Instant::now())
+}
+
+/// Every format: what to ask for, the end of the file's name, and what is in it.
+fn formats() -> [(Value, &'static str, &'static [&'static str]); 4] {
+    [
+        (json!({"kind": "mixed", "container": "mp4"}), "mp4", &["aac", "h264"]),
+        (json!({"kind": "mixed", "container": "mkv"}), "mkv", &["aac", "h264"]),
+        (json!({"kind": "audio", "container": "mp4"}), "m4a", &["aac"]),
+        (json!({"kind": "audio", "container": "mkv"}), "mka", &["aac"]),
+    ]
+}
+
+/// What every recording of two people has, whatever its format.
+fn judge_format(path: &Path, codecs: &[&str], looks: &[Look], wall: f64, clock: f64) {
+    let pictures = codecs.contains(&"h264");
+    let tiles = if pictures { tiles(path, calm(path, looks), looks) } else { Vec::new() };
+    let film = Recording::open(path, &tiles);
+    assert_eq!(film.codecs, codecs, "{}", path.display());
+    assert!((film.duration - wall).abs() < clock, "{}: {} of {wall} s", path.display(), film.duration);
+    assert!((film.sound.len() as f64 / 48_000.0 - wall).abs() < clock, "{} samples of {wall} s", film.sound.len());
+    assert!(film.longest_silence_of_packets() < 0.1, "a hole of {} s", film.longest_silence_of_packets());
+    for (tile, look) in looks.iter().enumerate() {
+        assert!(film.beeps(look.pitch).len() as f64 >= wall.floor() - 2.0, "{look:?}: {:?}", film.beeps(look.pitch));
+        if pictures {
+            let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+            assert!(offset.pairs >= 3 && offset.most <= LIPS, "participant {tile}: {offset:?}");
+        }
+    }
+    if pictures {
+        assert!(film.longest_picture() < 0.2, "a picture of {} s", film.longest_picture());
+    }
 }
 
 async fn stop(server: &Server, id: &str) -> Value {
@@ -56,8 +93,9 @@ fn tiles(path: &Path, time: f64, looks: &[Look]) -> Vec<Rect> {
         .collect();
     for (index, tile) in tiles.iter().enumerate() {
         let share = (tile.width * tile.height) as f64 / (canvas.0 * canvas.1) as f64;
+        // Two pictures of 4:3 beside each other leave more than half of 16:9 free.
         assert!(
-            share > 0.5 / looks.len().next_power_of_two() as f64,
+            share > 0.35 / looks.len().next_power_of_two() as f64,
             "tile {index} has {share} of the picture: {tiles:?}"
         );
         for other in &tiles[index + 1..] {
@@ -77,6 +115,40 @@ fn calm(path: &Path, looks: &[Look]) -> f64 {
     let times = [0.0, 0.25, 0.5, 0.75].map(|step| middle + step);
     let seen = |time: &f64| locate(path, *time, looks).iter().all(Option::is_some);
     times.into_iter().find(seen).unwrap_or_else(|| panic!("no picture near {middle} shows all of {looks:?}"))
+}
+
+#[test]
+fn every_format_at_once_and_each_with_an_end_of_its_own() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let people = company(&server, 2).await;
+        people[0].watch(&people[1], 5).await;
+        let mut running = Vec::new();
+        for (format, extension, codecs) in formats() {
+            let (id, begun) = start_as(&server, &format).await;
+            running.push((id, begun, extension, codecs));
+        }
+        let (status, error) = server.post("/api/v1/rooms/tea/recordings", &formats()[1].0).await;
+        assert_eq!((status, &error["code"]), (409, &json!("already_recording")), "{error}");
+        for bad in [json!({"kind": "hologram"}), json!({"container": "avi"}), json!({"colour": "red"}), json!([1])] {
+            let (status, error) = server.post("/api/v1/rooms/tea/recordings", &bad).await;
+            assert_eq!((status, &error["code"]), (400, &json!("bad_format")), "{bad}: {error}");
+        }
+        people[0].watch(&people[1], 6).await;
+        let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
+        let mut ended = Vec::new();
+        for (id, begun, extension, codecs) in running {
+            let entry = stop(&server, &id).await;
+            assert_eq!(entry["file"], json!(format!("{id}.{extension}")), "{entry}");
+            ended.push((id, begun.elapsed().as_secs_f64(), codecs));
+            // The others go on.
+            people[0].watch(&people[1], 1).await;
+        }
+        for (id, wall, codecs) in ended {
+            let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+            judge_format(file.path(), codecs, &looks, wall, CLOCK);
+        }
+    });
 }
 
 fn files_in(folder: &Path) -> Vec<PathBuf> {
@@ -180,6 +252,72 @@ fn who_comes_and_who_goes_is_seen_while_there() {
     });
 }
 
+/// Holds a recording or lets it go on, and says when.
+async fn hold(server: &Server, id: &str, verb: &str, state: &str) -> Instant {
+    let before = Instant::now();
+    let (status, entry) = server.post(&format!("/api/v1/recordings/{id}/{verb}"), &json!({})).await;
+    assert_eq!((status, &entry["state"]), (200, &json!(state)), "{verb}: {entry}");
+    before
+}
+
+#[test]
+fn a_pause_is_cut_out_without_a_trace() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let people = company(&server, 2).await;
+        people[0].watch(&people[1], 5).await;
+        let (id, mut since) = start(&server).await;
+        let mut recorded = Duration::ZERO;
+        for _ in 0..2 {
+            people[0].watch(&people[1], 4).await;
+            recorded += hold(&server, &id, "pause", "paused").await - since;
+            // Twice is as good as once.
+            hold(&server, &id, "pause", "paused").await;
+            people[0].watch(&people[1], 3).await;
+            let (_, held) = server.get(&format!("/api/v1/recordings/{id}")).await;
+            let told = held["durationMs"].as_f64().expect("durationMs") / 1e3;
+            assert!((told - recorded.as_secs_f64()).abs() < CLOCK, "{told} of {recorded:?} while held");
+            since = hold(&server, &id, "resume", "recording").await;
+        }
+        people[0].watch(&people[1], 4).await;
+        let entry = stop(&server, &id).await;
+        let wall = (recorded + since.elapsed()).as_secs_f64();
+        assert_eq!(entry["pauses"].as_array().map(Vec::len), Some(2), "{entry}");
+
+        let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+        let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
+        let film = Recording::open(file.path(), &tiles(file.path(), calm(file.path(), &looks), &looks));
+        // Each take begins with a keyframe, which comes a picture or two after the button.
+        assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s", film.duration);
+        assert!(film.longest_picture() < 0.2, "a picture of {} s", film.longest_picture());
+        assert!(film.longest_silence_of_packets() < 0.1, "a hole of {} s", film.longest_silence_of_packets());
+        for (tile, look) in looks.iter().enumerate() {
+            let presence = film.presence(tile, *look, 1.5, film.duration - 0.5);
+            let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+            assert!(presence > 0.95, "participant {tile} is there for {presence}");
+            assert!(offset.pairs >= 6 && offset.most <= LIPS, "participant {tile}: {offset:?}");
+        }
+    });
+}
+
+#[test]
+fn a_recording_may_be_stopped_while_it_is_held() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let people = company(&server, 2).await;
+        let (id, begun) = start(&server).await;
+        people[0].watch(&people[1], 3).await;
+        let held = hold(&server, &id, "pause", "paused").await;
+        people[0].watch(&people[1], 2).await;
+        stop(&server, &id).await;
+        let (status, error) = server.post(&format!("/api/v1/recordings/{id}/resume"), &json!({})).await;
+        assert_eq!((status, &error["code"]), (409, &json!("not_running")), "{error}");
+        let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+        let (film, wall) = (Recording::open(file.path(), &[]), (held - begun).as_secs_f64());
+        assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s", film.duration);
+    });
+}
+
 #[test]
 fn a_server_told_to_end_finishes_its_recordings() {
     lab::run(|lab| async move {
@@ -207,35 +345,44 @@ fn a_server_told_to_end_finishes_its_recordings() {
 }
 
 #[test]
-fn a_server_that_is_killed_leaves_all_but_two_seconds() {
+fn a_server_that_is_killed_loses_a_second_and_the_next_one_makes_whole_files() {
     lab::run(|lab| async move {
         let server = Server::start(&lab).await;
         let people = company(&server, 2).await;
-        let (id, begun) = start(&server).await;
+        people[0].watch(&people[1], 5).await;
+        let mut running = Vec::new();
+        for (format, extension, codecs) in formats() {
+            let (id, begun) = start_as(&server, &format).await;
+            running.push((id, begun, extension, codecs));
+        }
         people[0].watch(&people[1], 6).await;
-        let wall = begun.elapsed().as_secs_f64();
+        let killed = Instant::now();
         server.signal("KILL");
         let (_, recordings) = server.ended(Duration::from_secs(5)).await;
-        let files = files_in(recordings.path());
-        assert_eq!(files.len(), 1, "{files:?}");
-        let film = Recording::open(&files[0], &[]);
-        let until = film.times.last().copied().unwrap_or(0.0);
-        assert!(until > wall - 2.0, "pictures until {until} of {wall} s");
-        assert!(film.sound.len() as f64 / 48_000.0 > wall - 2.0, "{} samples of {wall} s", film.sound.len());
-        assert!(film.beeps(Look::of(0).pitch).len() >= 3);
+        for (id, begun, extension, _) in &running {
+            let path = recordings.path().join(format!("{id}.{extension}"));
+            let film = Recording::read(&path, &[]);
+            let wall = (killed - *begun).as_secs_f64();
+            let heard = film.sound.len() as f64 / 48_000.0;
+            assert!(heard > wall - LOSS, "{extension}: {heard} of {wall} s are heard before the repair");
+        }
 
-        // The next server owns up to it and serves it.
         let again = Server::start_in(&lab, recordings, &[]).await;
-        let over = |list: &Value| {
-            let entry = &list["recordings"][0];
-            entry["id"] == *id
-                && entry["state"] != "recording"
-                && entry["durationMs"].as_f64().is_some_and(|ms| ms > 0.0)
-        };
-        again.get_until("/api/v1/recordings", Duration::from_secs(10), over).await;
-        let file = again.download(&format!("/api/v1/recordings/{id}/file")).await;
-        let film = Recording::open(file.path(), &[]);
-        assert!(film.duration > wall - 2.0, "{} of {wall} s after the repair", film.duration);
+        let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
+        for (id, begun, extension, codecs) in running {
+            let whole = |entry: &Value| entry["state"] == "recovered";
+            let path = format!("/api/v1/recordings/{id}");
+            let entry = again.get_until(&path, Duration::from_secs(10), whole).await;
+            let file = again.download(&format!("{path}/file")).await;
+            let wall = (killed - begun).as_secs_f64();
+            judge_format(file.path(), codecs, &looks, wall, LOSS);
+            let film = Recording::open(file.path(), &[]);
+            let told = entry["durationMs"].as_f64().expect("durationMs") / 1e3;
+            assert!((told - film.duration).abs() < 0.1, "{extension}: {} s told as {told}", film.duration);
+            let bytes = std::fs::read(file.path()).expect("the file");
+            assert!(!bytes.windows(4).any(|kind| kind == b"moof"), "{extension}: it still consists of fragments");
+            assert_eq!(entry["bytes"], json!(bytes.len()), "{extension}");
+        }
     });
 }
 
@@ -265,6 +412,7 @@ fn files_are_served_in_ranges_and_wrong_requests_get_words() {
         for (path, status) in [
             ("/api/v1/rooms/nowhere/recordings", 404),
             ("/api/v1/recordings/nothing/stop", 404),
+            ("/api/v1/recordings/nothing/pause", 404),
             ("/api/v1/rooms/%2e%2e%2f/recordings", 404),
         ] {
             let (got, error) = server.post(path, &json!({})).await;

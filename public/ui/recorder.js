@@ -1,15 +1,17 @@
 // The Record button, and the sign that everyone in the room sees while a recording runs.
 
-import { recordingFile, startRecording, stopRecording } from '../api.js';
+import { pauseRecording, recordingFile, resumeRecording, startRecording, stopRecording } from '../api.js';
 import { byId, listen, setIcon } from './dom.js';
 
 /** @typedef {import('../client.js').Client} Client */
+/** @typedef {import('../protocol.js').Recording} Recording */
 
 export class Recorder {
   #client;
   #notices;
   #button = /** @type {HTMLButtonElement} */ (byId('record'));
   #badge = byId('recording-badge');
+  #words = byId('recording-words');
   #time = byId('recording-time');
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #clock;
@@ -24,16 +26,26 @@ export class Recorder {
     this.#client = client;
     this.#notices = notices;
     listen(client, 'recording-started', ({ recording }) => this.#started(recording));
+    listen(client, 'recording-changed', ({ recording }) => this.#changed(recording));
     listen(client, 'recording-stopped', (stopped) => this.#stopped(stopped));
   }
 
+  /** What the button and the badge are about: programs may record beside it. */
+  get #current() {
+    return this.#client.room?.recordings[0];
+  }
+
   get running() {
-    return Boolean(this.#client.room?.recording);
+    return this.#current !== undefined;
+  }
+
+  get paused() {
+    return Boolean(this.#current?.paused);
   }
 
   /** On entering: what runs already is told until it is dismissed. */
   enter() {
-    const recording = this.#client.room?.recording;
+    const recording = this.#current;
     if (recording) this.#started(recording, { stay: true });
   }
 
@@ -47,40 +59,76 @@ export class Recorder {
 
   /** Begin or end the recording. */
   async press() {
-    const { room, place } = this.#client;
+    const { place } = this.#client;
     if (!place) return;
-    const recording = room?.recording;
+    const recording = this.#current;
+    if (recording) await this.#try('The recording could not be stopped', () => stopRecording(recording.id));
+    else await this.#try('The recording could not be started', () => startRecording(place.room));
+  }
+
+  /** Hold the recording, or let it go on. */
+  async hold() {
+    const recording = this.#current;
+    if (!recording) return;
+    if (recording.paused) await this.#try('The recording could not be continued', () => resumeRecording(recording.id));
+    else await this.#try('The recording could not be paused', () => pauseRecording(recording.id));
+  }
+
+  /**
+   * @param {string} failure
+   * @param {() => Promise<unknown>} act
+   */
+  async #try(failure, act) {
     this.#button.disabled = true;
     try {
-      if (recording) await stopRecording(recording.id);
-      else await startRecording(place.room);
+      await act();
     } catch (error) {
-      this.#notices.show(`${recording ? 'The recording could not be stopped' : 'The recording could not be started'}: ${/** @type {Error} */ (error).message}`);
+      this.#notices.show(`${failure}: ${/** @type {Error} */ (error).message}`);
     } finally {
       this.#button.disabled = false;
     }
   }
 
   /**
-   * @param {{ startedAt: number | string }} recording
+   * @param {Recording} recording
    * @param {{ stay?: boolean }} [options]
    */
-  #started({ startedAt }, { stay = false } = {}) {
-    // Our clock and the server's need not agree: never count from the future.
-    const began = new Date(startedAt).getTime();
-    this.#since = Number.isNaN(began) ? Date.now() : Math.min(began, Date.now());
-    clearInterval(this.#clock);
-    this.#clock = setInterval(() => this.#tick(), 500);
-    this.#tick();
-    this.#badge.hidden = false;
+  #started(recording, { stay = false } = {}) {
+    this.#show(recording);
     this.#label(true);
     this.#takeBack();
     this.#takeBack = this.#notices.show('This call is being recorded.', { stay });
   }
 
+  /** @param {Recording} recording */
+  #changed(recording) {
+    if (recording.id !== this.#current?.id) return;
+    const was = this.#badge.classList.contains('paused');
+    this.#show(recording);
+    if (was === recording.paused) return;
+    this.#takeBack();
+    this.#takeBack = this.#notices.show(recording.paused ? 'The recording is paused.' : 'The recording goes on.');
+  }
+
+  /** @param {Recording} recording */
+  #show({ paused, elapsedMs }) {
+    // Counted by our clock from what the server says: the two need not agree.
+    this.#since = Date.now() - elapsedMs;
+    clearInterval(this.#clock);
+    if (!paused) this.#clock = setInterval(() => this.#tick(), 500);
+    this.#tick();
+    this.#words.textContent = paused ? 'Recording paused' : 'Recording';
+    this.#badge.classList.toggle('paused', paused);
+    this.#badge.hidden = false;
+  }
+
   /** @param {{ id: string, state: string, url: string | null }} stopped */
   #stopped({ id, state, url }) {
     this.reset();
+    if (this.#current) {
+      this.#show(this.#current);
+      this.#label(true);
+    }
     if (state === 'failed') {
       this.#notices.show('The recording failed. What was saved until then is kept on the server.', { stay: true });
       return;

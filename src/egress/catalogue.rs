@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::OutputError;
-use super::manifest::{Manifest, State, manifest_path, media_path, size_of, unix_ms};
+use super::manifest::{Manifest, State, manifest_path, size_of, unix_ms};
 use crate::id::RecordingId;
 
 /// The folder of recordings.
@@ -26,15 +26,15 @@ impl Catalogue {
         std::fs::create_dir_all(folder).map_err(OutputError::file(folder))?;
         let catalogue = Self { folder: folder.to_owned() };
         for mut manifest in catalogue.manifests()? {
-            if manifest.state != State::Recording {
+            if !manifest.state.is_running() {
                 continue;
             }
-            let media = media_path(folder, &manifest.id);
+            let media = manifest.media_path(folder);
             let written = std::fs::metadata(&media).and_then(|metadata| metadata.modified());
             let ended = unix_ms(written.unwrap_or_else(|_| SystemTime::now())).max(manifest.started_at);
             manifest.state = State::Interrupted;
             manifest.ended_at = Some(ended);
-            manifest.duration_ms = ended - manifest.started_at;
+            manifest.duration_ms = manifest.elapsed_ms(ended);
             manifest.bytes = size_of(&media);
             tracing::warn!(recording = %manifest.id, bytes = manifest.bytes, "a recording was interrupted; it plays up to that moment");
             manifest.write(folder)?;
@@ -71,13 +71,13 @@ impl Catalogue {
     /// The file of one recording, if there is one.
     #[must_use]
     pub fn media(&self, id: &RecordingId) -> Option<PathBuf> {
-        known_shape(id).map(|id| media_path(&self.folder, id)).filter(|path| path.is_file())
+        self.get(id).map(|manifest| manifest.media_path(&self.folder)).filter(|path| path.is_file())
     }
 
     fn bring_up_to_date(&self, manifest: &mut Manifest) {
-        if manifest.state == State::Recording {
-            manifest.bytes = size_of(&media_path(&self.folder, &manifest.id));
-            manifest.duration_ms = unix_ms(SystemTime::now()).saturating_sub(manifest.started_at);
+        if manifest.state.is_running() {
+            manifest.bytes = size_of(&manifest.media_path(&self.folder));
+            manifest.duration_ms = manifest.elapsed_ms(unix_ms(SystemTime::now()));
         }
     }
 
@@ -107,14 +107,18 @@ fn known_shape(id: &RecordingId) -> Option<&RecordingId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::egress::format::Format;
 
     fn manifest(started_at: u64, state: State) -> Manifest {
         Manifest {
             id: RecordingId::new(),
             room: "../tea".into(),
+            format: Format::default(),
+            file: "../secret.mp4".into(),
             state,
             started_at,
             ended_at: None,
+            pauses: Vec::new(),
             duration_ms: 0,
             bytes: 0,
             error: None,
@@ -128,7 +132,7 @@ mod tests {
         let (old, new) = (manifest(1, State::Complete), manifest(2, State::Recording));
         old.write(folder.path()).unwrap();
         new.write(folder.path()).unwrap();
-        std::fs::write(media_path(folder.path(), &new.id), "media").unwrap();
+        std::fs::write(new.media_path(folder.path()), "media").unwrap();
         std::fs::write(folder.path().join("broken.json"), "{").unwrap();
 
         let catalogue = Catalogue::open(folder.path()).unwrap();

@@ -1,14 +1,15 @@
-//! Picture and sound of an output begin together, at the first keyframe, and at time zero.
+//! Puts an output's [`Timeline`] into practice: picture and sound begin together, at a keyframe, and at time zero; a pause
+//! leaves no gap.
 //!
 //! ```text
-//! video ──────────────── begins: sets the origin ── times from zero
-//! audio ── queue ── held until the origin is known ── times from zero, earlier sound dropped
+//! video ──────────────── begins a take with a keyframe ── times from zero
+//! audio ── queue ── held while that keyframe is awaited ── times from zero, what is in no take dropped
 //! ```
 //!
-//! Threads: the probes run in the streaming threads and share atomics.
+//! Threads: the probes run in the streaming threads, whoever begins and pauses in another; the timeline's lock is held for
+//! a decision only.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -16,12 +17,12 @@ use gstreamer::prelude::*;
 use gstreamer_video as gst_video;
 
 use super::OutputError;
+use super::timeline::{Sample, Timeline, Verdict};
 
-const UNKNOWN: u64 = u64::MAX;
 /// The time from one request for the first keyframe to the next: an encoder needs a frame or two to follow it.
 const ASK_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 
-/// The common origin of an output's streams.
+/// The common time line of an output's streams.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     shared: Arc<Shared>,
@@ -29,71 +30,89 @@ pub(super) struct Gate {
 
 #[derive(Debug)]
 struct Shared {
-    from: AtomicU64,
-    origin: AtomicU64,
-    asked: AtomicU64,
-    picture_end: AtomicU64,
-    end: AtomicU64,
-    held: Mutex<Option<(gst::Pad, gst::PadProbeId)>>,
+    timeline: Mutex<Timeline>,
+    asked: Mutex<gst::ClockTime>,
+    /// Of the streams that follow.
+    followers: Vec<gst::Pad>,
+    held: Mutex<Vec<(gst::Pad, gst::PadProbeId)>>,
 }
 
 impl Gate {
-    /// Puts a gate, closed, behind the inlets `video` and `audio` of an output's description.
-    pub(super) fn install(bin: &gst::Bin) -> Result<Self, OutputError> {
-        let behind = |name: &str| {
+    /// Puts a gate, closed, behind the `inlets` of an output's description, the leading one first.
+    pub(super) fn install(bin: &gst::Bin, inlets: &[&str]) -> Result<Self, OutputError> {
+        let behind = |name: &&str| {
             let pad = bin.by_name(name).and_then(|inlet| inlet.static_pad("src"));
             pad.ok_or(OutputError::Graph { step: "looking for the inlets" })
         };
-        let (video, audio) = (behind("video")?, behind("audio")?);
-        let shared = Arc::new(Shared {
-            from: AtomicU64::new(UNKNOWN),
-            origin: AtomicU64::new(UNKNOWN),
-            asked: AtomicU64::new(0),
-            picture_end: AtomicU64::new(0),
-            end: AtomicU64::new(0),
-            held: Mutex::new(None),
-        });
-        let gate = Self { shared };
-        let hold =
-            audio.add_probe(gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Ok);
-        if let Some(hold) = hold {
-            *gate.held() = Some((audio.clone(), hold));
-        }
-        gate.retime(&video, true);
-        gate.retime(&audio, false);
+        let mut followers = inlets.iter().map(behind).collect::<Result<Vec<_>, _>>()?;
+        let leader = followers.remove(0);
+        let shared = Shared {
+            timeline: Mutex::default(),
+            asked: Mutex::default(),
+            followers: followers.clone(),
+            held: Mutex::default(),
+        };
+        let gate = Self { shared: Arc::new(shared) };
+        gate.hold();
+        gate.retime(&leader, true);
+        followers.iter().for_each(|pad| gate.retime(pad, false));
         Ok(gate)
     }
 
-    /// Lets the streams begin at `from` or later: a mix runs late, and what it shows at first happened before.
+    /// Lets the streams begin, or go on, at `from` or later: a mix runs late, and what it shows at first happened before.
     pub(super) fn begin_at(&self, from: gst::ClockTime) {
-        self.shared.from.store(from.nseconds(), Ordering::Release);
+        self.hold();
+        self.timeline().begin(from.nseconds());
+        if !self.timeline().awaits_keyframe() {
+            self.open();
+        }
+    }
+
+    /// Lets nothing pass that happens at `moment` or later.
+    pub(super) fn pause_at(&self, moment: gst::ClockTime) {
+        self.timeline().pause(moment.nseconds());
+        self.open();
     }
 
     /// How much has passed.
     pub(super) fn duration(&self) -> Duration {
-        let origin = self.shared.origin.load(Ordering::Acquire);
-        Duration::from_nanos(self.shared.end.load(Ordering::Relaxed).saturating_sub(origin))
+        Duration::from_nanos(self.timeline().length())
     }
 
-    /// Whether the picture of the running time `moment` has passed.
+    /// Whether the picture of the running time `moment`, or the sound where that is all, has passed, or is not to.
     pub(super) fn has_passed(&self, moment: gst::ClockTime) -> bool {
-        self.shared.picture_end.load(Ordering::Relaxed) >= moment.nseconds()
+        self.timeline().has_passed(moment.nseconds())
     }
 
-    /// Holds no sound any longer, so that the end can pass.
+    /// Holds nothing any longer, so that the end can pass.
     pub(super) fn open(&self) {
-        let held = self.held().take();
-        if let Some((pad, hold)) = held {
+        // Not under the lock: removing a probe may have to wait for what it holds.
+        let held = std::mem::take(&mut *lock(&self.shared.held));
+        for (pad, hold) in held {
             pad.remove_probe(hold);
         }
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Option<(gst::Pad, gst::PadProbeId)>> {
-        self.shared.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Holds what follows until it is known where it belongs.
+    fn hold(&self) {
+        let mut held = lock(&self.shared.held);
+        if !held.is_empty() {
+            return;
+        }
+        for pad in &self.shared.followers {
+            let kinds = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
+            if let Some(hold) = pad.add_probe(kinds, |_, _| gst::PadProbeReturn::Ok) {
+                held.push((pad.clone(), hold));
+            }
+        }
+    }
+
+    fn timeline(&self) -> MutexGuard<'_, Timeline> {
+        lock(&self.shared.timeline)
     }
 
     /// Buffers get times from the origin on, in a segment that begins at zero: encoders shift theirs by 1000 hours.
-    fn retime(&self, pad: &gst::Pad, is_video: bool) {
+    fn retime(&self, pad: &gst::Pad, leads: bool) {
         let gate = self.clone();
         // Probes are shared between threads by type only: this pad has one streaming thread.
         let segment = Mutex::new(gst::FormattedSegment::<gst::ClockTime>::new());
@@ -109,7 +128,7 @@ impl Gate {
                     }
                     gst::PadProbeReturn::Ok
                 }
-                Some(gst::PadProbeData::Buffer(buffer)) => gate.pass(pad, buffer, &segment, is_video),
+                Some(gst::PadProbeData::Buffer(buffer)) => gate.pass(pad, buffer, &segment, leads),
                 _ => gst::PadProbeReturn::Ok,
             }
         });
@@ -117,11 +136,14 @@ impl Gate {
 
     /// The keyframe for the first picture did not come: the next one of its own accord may be a second away.
     fn ask_again(&self, pad: &gst::Pad, now: gst::ClockTime) {
-        let asked = gst::ClockTime::from_nseconds(self.shared.asked.load(Ordering::Relaxed));
-        if now >= asked + ASK_INTERVAL {
-            self.shared.asked.store(now.nseconds(), Ordering::Relaxed);
-            pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        {
+            let mut asked = lock(&self.shared.asked);
+            if now < *asked + ASK_INTERVAL {
+                return;
+            }
+            *asked = now;
         }
+        pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
     }
 
     fn pass(
@@ -129,37 +151,41 @@ impl Gate {
         pad: &gst::Pad,
         buffer: &mut gst::Buffer,
         segment: &gst::FormattedSegment<gst::ClockTime>,
-        is_video: bool,
+        leads: bool,
     ) -> gst::PadProbeReturn {
         let running = |time: Option<gst::ClockTime>| time.and_then(|time| segment.to_running_time(time));
         let Some(pts) = running(buffer.pts()) else { return gst::PadProbeReturn::Drop };
-        let dts = running(buffer.dts());
-        let end = (pts + buffer.duration().unwrap_or_default()).nseconds();
-        let mut origin = self.shared.origin.load(Ordering::Acquire);
-        if origin == UNKNOWN {
-            if !is_video || pts.nseconds() < self.shared.from.load(Ordering::Acquire) {
-                return gst::PadProbeReturn::Drop;
-            }
-            if buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
-                self.ask_again(pad, pts);
-                return gst::PadProbeReturn::Drop;
-            }
-            origin = dts.unwrap_or(pts).min(pts).nseconds();
-            self.shared.origin.store(origin, Ordering::Release);
+        let sample = Sample {
+            leads,
+            keyframe: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
+            pts: pts.nseconds(),
+            dts: running(buffer.dts()).map(gst::ClockTime::nseconds),
+            duration: buffer.duration().unwrap_or_default().nseconds(),
+        };
+        let (verdict, is_known) = {
+            let mut timeline = self.timeline();
+            (timeline.admit(sample), !timeline.awaits_keyframe())
+        };
+        if leads && is_known {
             self.open();
         }
-        let middle = pts.nseconds().midpoint(end);
-        if middle < origin {
-            return gst::PadProbeReturn::Drop;
+        match verdict {
+            Verdict::Write { pts, dts } => {
+                let buffer = buffer.make_mut();
+                buffer.set_pts(gst::ClockTime::from_nseconds(pts));
+                buffer.set_dts(dts.map(gst::ClockTime::from_nseconds));
+                gst::PadProbeReturn::Ok
+            }
+            Verdict::Drop => gst::PadProbeReturn::Drop,
+            Verdict::WantKeyframe => {
+                self.ask_again(pad, pts);
+                gst::PadProbeReturn::Drop
+            }
         }
-        let origin = gst::ClockTime::from_nseconds(origin);
-        let buffer = buffer.make_mut();
-        buffer.set_pts(pts.saturating_sub(origin));
-        buffer.set_dts(dts.map(|dts| dts.saturating_sub(origin)));
-        self.shared.end.fetch_max(end, Ordering::Relaxed);
-        if is_video {
-            self.shared.picture_end.fetch_max(end, Ordering::Relaxed);
-        }
-        gst::PadProbeReturn::Ok
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is held is changed by single steps: a panic elsewhere leaves it whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::OutputError;
+use super::format::Format;
 use crate::id::{ParticipantId, RecordingId};
 
 /// How a recording fares.
@@ -16,12 +17,33 @@ use crate::id::{ParticipantId, RecordingId};
 pub enum State {
     /// It is being written.
     Recording,
+    /// It is held: what happens now is not in it.
+    Paused,
     /// It was stopped, and is whole.
     Complete,
     /// The server ended while it was being written; it plays up to a moment before that.
     Interrupted,
+    /// It was interrupted, and a later server made what was written of it whole.
+    Recovered,
     /// It could not be written to its end; what was written plays.
     Failed,
+}
+
+impl State {
+    /// Whether it has not ended yet.
+    #[must_use]
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Recording | Self::Paused)
+    }
+}
+
+/// A time that is not in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// When it began.
+    pub from: u64,
+    /// When it ended; with the recording, if nobody ended it before.
+    pub to: Option<u64>,
 }
 
 /// Somebody who was in the room while it was recorded.
@@ -41,12 +63,21 @@ pub struct Manifest {
     pub id: RecordingId,
     /// The room's name.
     pub room: String,
+    /// What it holds.
+    #[serde(flatten)]
+    pub format: Format,
+    /// The name of its file.
+    #[serde(default)]
+    pub file: String,
     /// How it fares.
     pub state: State,
     /// When it began.
     pub started_at: u64,
     /// When it ended.
     pub ended_at: Option<u64>,
+    /// The times that are not in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pauses: Vec<Pause>,
     /// How long it is; of one that was interrupted, about how long.
     pub duration_ms: u64,
     /// The size of the file.
@@ -58,6 +89,18 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// How long it has run until `now`, without its pauses.
+    #[must_use]
+    pub fn elapsed_ms(&self, now: u64) -> u64 {
+        let rested: u64 = self.pauses.iter().map(|pause| pause.to.unwrap_or(now).saturating_sub(pause.from)).sum();
+        now.saturating_sub(self.started_at).saturating_sub(rested)
+    }
+
+    /// Where its media is. The name is made anew: one that is read from a file is not trusted to stay in the folder.
+    pub(super) fn media_path(&self, folder: &Path) -> PathBuf {
+        folder.join(file_name(&self.id, self.format))
+    }
+
     /// Puts this version in the place of the former one in `folder`.
     pub(super) fn write(&self, folder: &Path) -> Result<(), OutputError> {
         let path = manifest_path(folder, &self.id);
@@ -74,9 +117,9 @@ impl Manifest {
     }
 }
 
-/// Where the media of a recording is.
-pub(super) fn media_path(folder: &Path, id: &RecordingId) -> PathBuf {
-    folder.join(format!("{id}.mp4"))
+/// The name of the file of a recording.
+pub(super) fn file_name(id: &RecordingId, format: Format) -> String {
+    format!("{id}.{}", format.extension())
 }
 
 /// Where the manifest of a recording is.
@@ -90,6 +133,7 @@ pub(super) fn size_of(path: &Path) -> u64 {
 }
 
 /// A moment as manifests have it.
-pub(super) fn unix_ms(moment: SystemTime) -> u64 {
+#[must_use]
+pub fn unix_ms(moment: SystemTime) -> u64 {
     moment.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

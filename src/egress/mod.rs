@@ -9,10 +9,13 @@ use crate::media::description::DescriptionError;
 use crate::media::pipeline::PipelineError;
 
 pub mod catalogue;
+pub mod format;
 mod gate;
 pub mod manifest;
 mod mp4;
 pub mod recording;
+pub mod recovery;
+mod timeline;
 
 /// Why an output does not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum OutputError {
         /// What was being done.
         step: &'static str,
     },
+    /// A file that was cut off could not be made whole.
+    #[error("the file could not be made whole: {0}")]
+    Unrepairable(String),
     /// A file cannot be written or read.
     #[error("{path}: {source}; check that the folder exists, is writable and has space")]
     File {

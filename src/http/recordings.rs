@@ -2,19 +2,21 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /api/v1/rooms/{room}/recordings` | 201 and the recording, which now runs |
+//! | `POST /api/v1/rooms/{room}/recordings` with nothing or `{"kind", "container"}` | 201 and the recording, which now runs |
+//! | `POST /api/v1/recordings/{id}/pause`, `…/resume` | the recording, held or going on |
 //! | `POST /api/v1/recordings/{id}/stop` | the recording, its file finalised |
 //! | `GET /api/v1/recordings` | `{"recordings": […]}`, the newest first |
 //! | `GET /api/v1/recordings/{id}` | the recording |
-//! | `GET /api/v1/recordings/{id}/file` | the MP4, with ranges |
+//! | `GET /api/v1/recordings/{id}/file` | the file, with ranges |
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::CONTENT_DISPOSITION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sync_wrapper::SyncStream;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
@@ -24,7 +26,8 @@ use warp::reply::{Reply, Response};
 
 use super::{Api, error};
 use crate::egress::catalogue::Catalogue;
-use crate::egress::manifest::{Manifest, State};
+use crate::egress::format::{Container, Content, Format};
+use crate::egress::manifest::Manifest;
 use crate::id::{RecordingId, RoomName};
 use crate::room::RecordingError;
 
@@ -33,13 +36,28 @@ struct List {
     recordings: Vec<Manifest>,
 }
 
+/// What a request for a recording may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Wanted {
+    kind: Content,
+    container: Container,
+}
+
 pub(super) fn routes(
     api: Api,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let api = warp::any().map(move || api.clone());
-    let start =
-        warp::path!("api" / "v1" / "rooms" / String / "recordings").and(warp::post()).and(api.clone()).then(start);
+    let start = warp::path!("api" / "v1" / "rooms" / String / "recordings")
+        .and(warp::post())
+        .and(warp::body::bytes())
+        .and(api.clone())
+        .then(start);
     let stop = warp::path!("api" / "v1" / "recordings" / String / "stop").and(warp::post()).and(api.clone()).then(stop);
+    let pause = warp::path!("api" / "v1" / "recordings" / String / "pause").and(warp::post()).and(api.clone());
+    let pause = pause.then(|id, api| hold(id, api, true));
+    let resume = warp::path!("api" / "v1" / "recordings" / String / "resume").and(warp::post()).and(api.clone());
+    let resume = resume.then(|id, api| hold(id, api, false));
     let list = warp::path!("api" / "v1" / "recordings").and(warp::get()).and(api.clone()).then(list);
     let one = warp::path!("api" / "v1" / "recordings" / String).and(warp::get()).and(api.clone()).then(one);
     let file = warp::path!("api" / "v1" / "recordings" / String / "file")
@@ -47,19 +65,28 @@ pub(super) fn routes(
         .and(warp::header::headers_cloned())
         .and(api)
         .then(file);
-    start.or(stop).unify().or(list).unify().or(one).unify().or(file).unify()
+    start.or(stop).unify().or(pause).unify().or(resume).unify().or(list).unify().or(one).unify().or(file).unify()
 }
 
-async fn start(room: String, api: Api) -> Response {
+async fn start(room: String, body: Bytes, api: Api) -> Response {
     let room = percent_decode_str(&room).decode_utf8_lossy().into_owned();
     let name = match RoomName::parse(&room) {
         Ok(name) => name,
         Err(error) => return error::reply(StatusCode::BAD_REQUEST, "bad_name", &error.to_string()),
     };
+    let wanted: Wanted = match body.iter().all(u8::is_ascii_whitespace) {
+        true => Wanted::default(),
+        false => match serde_json::from_slice(&body) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                return error::reply(StatusCode::BAD_REQUEST, "bad_format", &format!("the body is no format: {error}"));
+            }
+        },
+    };
     let Some(handle) = api.registry.get(&name) else {
         return error::recording(&RecordingError::NoRoom(room));
     };
-    match handle.start_recording().await {
+    match handle.start_recording(Format { content: wanted.kind, container: wanted.container }).await {
         Ok(manifest) => warp::reply::with_status(warp::reply::json(&manifest), StatusCode::CREATED).into_response(),
         Err(error) => error::recording(&error),
     }
@@ -68,7 +95,7 @@ async fn start(room: String, api: Api) -> Response {
 async fn stop(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
     let Some(manifest) = look(&api, &id, Catalogue::get).await else { return unknown(&id) };
-    if manifest.state != State::Recording {
+    if !manifest.state.is_running() {
         // Stopping twice is not an error: the caller gets what it wants to know.
         return warp::reply::json(&manifest).into_response();
     }
@@ -76,6 +103,20 @@ async fn stop(id: String, api: Api) -> Response {
         return error::recording(&RecordingError::NotRunning(id));
     };
     match handle.stop_recording(&id).await {
+        Ok(manifest) => warp::reply::json(&manifest).into_response(),
+        Err(error) => error::recording(&error),
+    }
+}
+
+async fn hold(id: String, api: Api, paused: bool) -> Response {
+    let id = RecordingId::from_remote(&id);
+    if look(&api, &id, Catalogue::get).await.is_none() {
+        return unknown(&id);
+    }
+    let Some(handle) = api.registry.recording_in(&id) else {
+        return error::recording(&RecordingError::NotRunning(id));
+    };
+    match handle.pause_recording(&id, paused).await {
         Ok(manifest) => warp::reply::json(&manifest).into_response(),
         Err(error) => error::recording(&error),
     }
@@ -111,16 +152,17 @@ async fn file(id: String, method: Method, headers: HeaderMap, api: Api) -> Respo
     let id = RecordingId::from_remote(&id);
     // The path comes from the catalogue, never from the request.
     let Some(path) = look(&api, &id, Catalogue::media).await else { return unknown(&id) };
-    let mut request = http::Request::new(http_body_util::Empty::<bytes::Bytes>::new());
+    let mut request = http::Request::new(http_body_util::Empty::<Bytes>::new());
     *request.method_mut() = method;
     *request.headers_mut() = headers;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match ServeFile::new(path).oneshot(request).await {
         Ok(response) => {
             let (parts, body) = response.into_parts();
             let mut reply = warp::reply::stream(SyncStream::new(body.into_data_stream())).into_response();
             *reply.status_mut() = parts.status;
             *reply.headers_mut() = parts.headers;
-            if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"{id}.mp4\"")) {
+            if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
                 reply.headers_mut().insert(CONTENT_DISPOSITION, name);
             }
             reply

@@ -11,10 +11,11 @@ use super::command::{Command, Done, Reply, Request};
 use super::endpoints::Naming;
 use super::error::RequestError;
 use super::event::{Event, Removal};
+use super::mixing::Mixing;
 use super::model::{Look, TrackId};
 use super::participant::Participant;
 use super::presence::Waiting;
-use super::recordings::{Finished, Recordings};
+use super::recordings::{News, Recordings};
 use super::registry::RoomContext;
 use super::speakers::{self, Speakers};
 use super::view::{MAX_LOOKS, View};
@@ -41,12 +42,13 @@ pub(super) struct Actor {
     /// Before the pipeline, so that everybody is off it before it ends.
     pub(super) participants: BTreeMap<ParticipantId, Participant>,
     pub(super) recordings: Recordings,
+    pub(super) mixing: Mixing,
     pub(super) endpoints: EndpointContext,
     pub(super) pipeline: Pipeline,
     commands: mpsc::Receiver<Command>,
     endpoint_events: mpsc::Receiver<EndpointEvent>,
     bus: mpsc::Receiver<BusEvent>,
-    finished: mpsc::Receiver<Finished>,
+    news: mpsc::Receiver<News>,
     /// Sessions that do not take their events, to be removed at the next watch.
     slow: BTreeSet<ParticipantId>,
     /// How often it was looked after everybody.
@@ -70,7 +72,7 @@ impl Actor {
             Pipeline::new(&format!("room-{}", ulid::Ulid::generate().to_string().to_ascii_lowercase()));
         pipeline.play()?;
         let (events, endpoint_events) = mpsc::channel(ENDPOINT_EVENTS);
-        let (recordings, finished) = Recordings::new();
+        let (recordings, news) = Recordings::new();
         let endpoints = EndpointContext {
             ice: context.config.ice.clone(),
             jitter_milliseconds: context.config.rooms.jitter_milliseconds,
@@ -81,12 +83,13 @@ impl Actor {
             context,
             participants: BTreeMap::new(),
             recordings,
+            mixing: Mixing::default(),
             endpoints,
             pipeline,
             commands,
             endpoint_events,
             bus,
-            finished,
+            news,
             slow: BTreeSet::new(),
             watched: 0,
             waiting: Waiting::new(),
@@ -110,8 +113,8 @@ impl Actor {
                 Some(command) = self.commands.recv() => self.command(command).await,
                 Some(event) = self.endpoint_events.recv() => self.endpoint_event(event),
                 Some(event) = self.bus.recv() => self.bus_event(&event),
-                Some(finished) = self.finished.recv() => self.recording_finished(finished),
-                reason = self.recordings.mix_failed() => self.mix_failed(&reason),
+                Some(news) = self.news.recv() => self.recording_news(news),
+                reason = self.mixing.failed() => self.mix_failed(&reason),
                 _ = watch.tick() => self.watch(),
                 _ = listen.tick(), if self.listens() => self.listen(),
             }
@@ -143,10 +146,11 @@ impl Actor {
             }
             Command::Disconnected { participant, session } => self.disconnected(&participant, session),
             Command::Request { participant, request, reply } => self.request(&participant, request, reply),
-            Command::StartRecording(reply) => {
-                let started = self.start_recording().await;
+            Command::StartRecording { format, reply } => {
+                let started = self.start_recording(format).await;
                 let _ = reply.send(started);
             }
+            Command::PauseRecording { id, paused, reply } => self.pause_recording(&id, paused, reply),
             Command::StopRecording { id, reply } => self.stop_recording(&id, reply),
             Command::Close => self.close(),
         }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::{JoinError, RecordingError, RequestError};
 use super::event::Event;
 use super::model::{Look, Role, Source};
+use crate::egress::format::Format;
 use crate::egress::manifest::Manifest;
 use crate::id::{EndpointName, ParticipantId, ParticipantName, RecordingId};
 
@@ -60,7 +61,21 @@ pub enum Command {
         reply: Reply,
     },
     /// Record the mix of the room.
-    StartRecording(oneshot::Sender<Result<Manifest, RecordingError>>),
+    StartRecording {
+        /// What it holds, and in which file.
+        format: Format,
+        /// What is known of it then.
+        reply: oneshot::Sender<Result<Manifest, RecordingError>>,
+    },
+    /// Hold a recording, or let it go on.
+    PauseRecording {
+        /// Which.
+        id: RecordingId,
+        /// Whether it is held from now on.
+        paused: bool,
+        /// What is known of it then.
+        reply: oneshot::Sender<Result<Manifest, RecordingError>>,
+    },
     /// End a recording and finalise its file.
     StopRecording {
         /// Which.

@@ -123,8 +123,8 @@ pub(super) fn endpoint_code(error: &EndpointError) -> &'static str {
 /// Why a recording did not start or stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordingError {
-    /// One runs already.
-    #[error("the room is being recorded already, as {0}: stop that recording first")]
+    /// One of the same format runs already.
+    #[error("the room is being recorded already in that format, as {0}: stop that recording first")]
     Already(RecordingId),
     /// No such recording runs.
     #[error("no recording {0} is running: see GET /api/v1/recordings")]

@@ -58,6 +58,8 @@ pub enum Event {
     Chat(Message),
     /// From now on the room is recorded.
     RecordingStarted(Running),
+    /// The recording is held, or goes on.
+    RecordingChanged(Running),
     /// The recording is over.
     RecordingStopped(Manifest),
     /// Something of yours failed; the rest goes on.

@@ -5,7 +5,7 @@
 //!
 //! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
 //! looks at what, and how large). The task, `actor`, is spread over files by what it does: `presence` (who is here),
-//! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `recordings`.
+//! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `recordings`.
 
 mod actor;
 mod chat;
@@ -15,6 +15,7 @@ mod endpoints;
 mod error;
 mod event;
 mod held;
+mod mixing;
 mod model;
 mod moderation;
 mod participant;
@@ -30,6 +31,7 @@ mod view;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::egress::format::Format;
 use crate::egress::manifest::Manifest;
 use crate::id::{RecordingId, RoomName};
 
@@ -79,11 +81,21 @@ impl RoomHandle {
     /// Starts a recording of the room's mix.
     ///
     /// # Errors
-    /// When one runs already, or mixing or writing cannot start.
-    pub async fn start_recording(&self) -> Result<Manifest, RecordingError> {
+    /// When one of the format runs already, or mixing or writing cannot start.
+    pub async fn start_recording(&self, format: Format) -> Result<Manifest, RecordingError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::StartRecording(reply)).await;
+        self.send(Command::StartRecording { format, reply }).await;
         answer.await.unwrap_or_else(|_| Err(RecordingError::NoRoom(self.name.to_string())))
+    }
+
+    /// Holds a recording, or lets it go on.
+    ///
+    /// # Errors
+    /// When it does not run in this room.
+    pub async fn pause_recording(&self, id: &RecordingId, paused: bool) -> Result<Manifest, RecordingError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::PauseRecording { id: id.clone(), paused, reply }).await;
+        answer.await.unwrap_or_else(|_| Err(RecordingError::NotRunning(id.clone())))
     }
 
     /// Stops a recording and waits until its file is finalised.

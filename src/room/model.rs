@@ -131,8 +131,8 @@ pub struct Settings {
     pub locked: bool,
     /// Whether newcomers wait until they are admitted.
     pub lobby: bool,
-    /// The recording that runs, if any.
-    pub recording: Option<Running>,
+    /// The recordings that run, in the order in which they began.
+    pub recordings: Vec<Running>,
 }
 
 /// A recording that runs.
@@ -142,6 +142,10 @@ pub struct Running {
     pub id: RecordingId,
     /// When it began, in milliseconds since 1970.
     pub started_at: u64,
+    /// Whether it is held.
+    pub paused: bool,
+    /// How long it has run, in milliseconds, when this was told.
+    pub elapsed_ms: u64,
 }
 
 /// Something that was said.

@@ -56,7 +56,8 @@ impl Actor {
             .map_err(|error| JoinError::Media(error.to_string()))?;
         tracing::info!(participant = %id, name = %participant.name, ?role, "joined");
         let member = participant.member();
-        self.recordings.add(&member);
+        self.recordings.joined(&member);
+        self.mixing.add(&member);
         self.participants.insert(id.clone(), participant);
         // Both words are queued before anybody else's turn comes: each pair is announced exactly once.
         self.tell_joined(&id);
@@ -129,7 +130,7 @@ impl Actor {
         for source in participant.publications.keys() {
             self.starve_mix(id, *source);
         }
-        self.recordings.remove(id);
+        self.mixing.remove(id);
         for other in self.participants.values_mut() {
             let of_the_gone = |held: &Held| held.receiving().is_some_and(|r| r.wanted == Wanted::Of(id.clone()));
             other.endpoints.retain(|_, held| !of_the_gone(held));
@@ -202,8 +203,8 @@ impl Actor {
     }
 
     pub(super) fn settings(&self) -> Settings {
-        let recording = self.recordings.running();
-        Settings { name: self.name.clone(), locked: self.locked, lobby: self.lobby, recording }
+        let recordings = self.recordings.running();
+        Settings { name: self.name.clone(), locked: self.locked, lobby: self.lobby, recordings }
     }
 
     fn tell_joined(&mut self, id: &ParticipantId) {

@@ -1,39 +1,38 @@
-//! The part of the room's task that mixes and records: the mix runs only while something wants it.
+//! The part of the room's task that records: several recordings at once, one of each format.
 //!
 //! Finalising a file takes time, which the room must not wait for: a task of its own waits for the recording's end,
-//! whatever the reason, and sends [`Finished`] to the room.
+//! whatever the reason, and sends [`News`] to the room.
 
-use gstreamer::prelude::*;
+use std::time::SystemTime;
+
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
-use super::{Event, Member, RecordingError, Running, Source};
-use crate::config;
-use crate::egress::manifest::{Attendee, Manifest, State};
+use super::{Event, Member, RecordingError, Running};
+use crate::egress::format::Format;
+use crate::egress::manifest::{Attendee, Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Spec};
-use crate::id::{ParticipantId, ParticipantName, RecordingId};
-use crate::media::description::Values;
-use crate::mix::{Mix, MixError, MixSettings, MixState};
+use crate::id::RecordingId;
+use crate::mix::MixError;
 
-/// Who waits to hear how a recording ended.
-type Reply = oneshot::Sender<Result<Manifest, RecordingError>>;
+/// Where what became of a recording goes.
+pub(super) type Reply = oneshot::Sender<Result<Manifest, RecordingError>>;
 
-/// A recording whose file is finalised, or lost.
+/// News of a recording: it is held, goes on, or its file is finalised, or lost.
 #[derive(Debug)]
-pub(super) struct Finished(Manifest);
+pub(super) struct News(Manifest);
 
 /// What the room records.
 #[derive(Debug)]
 pub(super) struct Recordings {
-    mix: Option<Mix>,
-    active: Option<Active>,
-    finished: mpsc::Sender<Finished>,
+    active: Vec<Active>,
+    news: mpsc::Sender<News>,
 }
 
 /// A recording, from its start to its finalised file.
 #[derive(Debug)]
 struct Active {
-    running: Running,
+    manifest: Manifest,
     /// Taken when it is stopped; the file is then being finalised.
     recording: Option<Recording>,
     waiting: Vec<Reply>,
@@ -42,135 +41,154 @@ struct Active {
 impl Active {
     fn stop(&mut self) {
         if let Some(recording) = self.recording.take() {
-            // Whoever waits for the end hears of it by `Finished`.
+            // Whoever waits for the end hears of it by `News`.
             tokio::spawn(recording.stop());
         }
     }
 }
 
 impl Recordings {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Finished>) {
-        let (finished, receiver) = mpsc::channel(1);
-        (Self { mix: None, active: None, finished }, receiver)
+    pub(super) fn new() -> (Self, mpsc::Receiver<News>) {
+        let (news, receiver) = mpsc::channel(1);
+        (Self { active: Vec::new(), news }, receiver)
     }
 
-    /// The recording that people are to be told of.
-    pub(super) fn running(&self) -> Option<Running> {
-        self.active.as_ref().filter(|active| active.recording.is_some()).map(|active| active.running.clone())
+    /// The recordings that people are to be told of, in the order in which they began.
+    pub(super) fn running(&self) -> Vec<Running> {
+        self.active.iter().filter(|active| active.recording.is_some()).map(|active| running(&active.manifest)).collect()
     }
 
     /// Whether a file is still being written or finalised.
     pub(super) fn is_active(&self) -> bool {
-        self.active.is_some()
+        !self.active.is_empty()
     }
 
-    /// Gives somebody a tile in the mix and a line in the manifest, if there are such.
-    pub(super) fn add(&self, member: &Member) {
-        if let Some(recording) = self.active.as_ref().and_then(|active| active.recording.as_ref()) {
+    /// Notes somebody who came.
+    pub(super) fn joined(&self, member: &Member) {
+        self.active.iter().filter_map(|active| active.recording.as_ref()).for_each(|recording| {
             recording.joined(attendee(member));
-        }
-        self.tell_mix(|mix| mix.add_participant(&member.id, &member.name));
+        });
     }
 
-    /// Whether there is a mix.
-    pub(super) fn mixes(&self) -> bool {
-        self.mix.is_some()
-    }
-
-    /// Takes somebody out of the mix, if there is one.
-    pub(super) fn remove(&self, id: &ParticipantId) {
-        self.tell_mix(|mix| mix.remove_participant(id));
-    }
-
-    fn tell_mix(&self, say: impl FnOnce(&Mix) -> Result<(), MixError>) {
-        if let Some(Err(error)) = self.mix.as_ref().map(say) {
-            tracing::warn!(%error, "the mix does not listen");
-        }
-    }
-
-    /// Resolves when the mix has failed as a whole; never without one.
-    pub(super) async fn mix_failed(&self) -> String {
-        let Some(mix) = &self.mix else { return std::future::pending().await };
-        let mut state = mix.state();
-        loop {
-            if let MixState::Failed(reason) = &*state.borrow_and_update() {
-                return reason.clone();
-            }
-            if state.changed().await.is_err() {
-                return "the mix ended by itself".into();
-            }
-        }
+    fn find(&mut self, id: &RecordingId) -> Option<&mut Active> {
+        self.active.iter_mut().find(|active| active.manifest.id == *id)
     }
 }
 
 impl Actor {
-    pub(super) async fn start_recording(&mut self) -> Result<Manifest, RecordingError> {
-        if let Some(active) = &self.recordings.active {
-            return Err(RecordingError::Already(active.running.id.clone()));
+    pub(super) async fn start_recording(&mut self, format: Format) -> Result<Manifest, RecordingError> {
+        let same = |active: &&Active| active.recording.is_some() && active.manifest.format == format;
+        if let Some(active) = self.recordings.active.iter().find(same) {
+            return Err(RecordingError::Already(active.manifest.id.clone()));
         }
         if self.participants.is_empty() {
             return Err(RecordingError::NoRoom(self.name.to_string()));
         }
         let failed = |error: &dyn std::fmt::Display| RecordingError::Media(error.to_string());
         self.start_mix().await.map_err(|error| failed(&error))?;
-        let Some(mix) = &self.recordings.mix else { return Err(failed(&MixError::Ended)) };
+        let Some(mix) = self.mixing.mix() else { return Err(failed(&MixError::Ended)) };
         let spec = Spec {
             id: RecordingId::new(),
+            format,
             room: self.name.clone(),
             participants: self.participants.values().map(|participant| attendee(&participant.member())).collect(),
         };
         let folder = self.context.catalogue.folder();
-        let recording = match Recording::start(spec, folder, &self.context.descriptions, mix.video(), mix.audio()).await
-        {
+        let outlets = [("video", mix.video()), ("audio", mix.audio())];
+        let recording = match Recording::start(spec, folder, &self.context.descriptions, &outlets).await {
             Ok(recording) => recording,
             Err(error) => {
-                self.end_mix();
+                self.end_idle_mix();
                 return Err(failed(&error));
             }
         };
         let mut manifest = recording.manifest();
         let begun = manifest.borrow_and_update().clone();
         tracing::info!(recording = %begun.id, "recording started");
-        let finished = self.recordings.finished.clone();
+        let news = self.recordings.news.clone();
         tokio::spawn(async move {
-            let _ = manifest.wait_for(|manifest| manifest.state != State::Recording).await;
-            let last = manifest.borrow().clone();
-            let _ = finished.send(Finished(last)).await;
+            // Ends with the recording, whose last word is that it has ended.
+            while manifest.changed().await.is_ok() {
+                let now = manifest.borrow_and_update().clone();
+                let _ = news.send(News(now)).await;
+            }
+            let mut last = manifest.borrow().clone();
+            if last.state.is_running() {
+                last.state = State::Failed;
+                last.error = Some("its task ended without a word: see the log".to_owned());
+                let _ = news.send(News(last)).await;
+            }
         });
-        let running = Running { id: begun.id.clone(), started_at: begun.started_at };
-        self.recordings.active =
-            Some(Active { running: running.clone(), recording: Some(recording), waiting: Vec::new() });
-        self.tell_all(&Event::RecordingStarted(running));
+        self.recordings.active.push(Active {
+            manifest: begun.clone(),
+            recording: Some(recording),
+            waiting: Vec::new(),
+        });
+        self.tell_all(&Event::RecordingStarted(running(&begun)));
         Ok(begun)
     }
 
     pub(super) fn stop_recording(&mut self, id: &RecordingId, reply: Reply) {
-        match &mut self.recordings.active {
-            Some(active) if active.running.id == *id => {
+        match self.recordings.find(id) {
+            Some(active) => {
                 active.waiting.push(reply);
                 active.stop();
             }
-            _ => {
+            None => {
                 let _ = reply.send(Err(RecordingError::NotRunning(id.clone())));
             }
         }
     }
 
+    pub(super) fn pause_recording(&mut self, id: &RecordingId, paused: bool, reply: Reply) {
+        let Some(recording) = self.recordings.find(id).and_then(|active| active.recording.as_ref()) else {
+            let _ = reply.send(Err(RecordingError::NotRunning(id.clone())));
+            return;
+        };
+        let (noted, id) = (recording.pause(paused), id.clone());
+        // It waits for a file to be written, which the room must not.
+        tokio::spawn(async move {
+            let _ = reply.send(noted.await.ok_or(RecordingError::NotRunning(id)));
+        });
+    }
+
     /// Stops whatever is recorded; its end is told as always.
     pub(super) fn end_recordings(&mut self) {
-        if let Some(active) = &mut self.recordings.active {
-            active.stop();
+        self.recordings.active.iter_mut().for_each(Active::stop);
+    }
+
+    pub(super) fn recording_news(&mut self, News(manifest): News) {
+        if manifest.state.is_running() {
+            self.recording_changed(manifest);
+        } else {
+            self.recording_finished(manifest);
         }
     }
 
-    pub(super) fn recording_finished(&mut self, finished: Finished) {
-        let Finished(manifest) = finished;
+    fn recording_changed(&mut self, manifest: Manifest) {
+        let Some(active) = self.recordings.find(&manifest.id) else { return };
+        tracing::info!(recording = %manifest.id, state = ?manifest.state, "recording held or continued");
+        let told = running(&manifest);
+        active.manifest = manifest;
+        if active.recording.is_some() {
+            self.tell_all(&Event::RecordingChanged(told));
+        }
+    }
+
+    fn recording_finished(&mut self, manifest: Manifest) {
         tracing::info!(recording = %manifest.id, state = ?manifest.state, "recording ended");
-        self.end_mix();
-        for reply in self.recordings.active.take().into_iter().flat_map(|active| active.waiting) {
+        let ended = |active: &mut Active| active.manifest.id == manifest.id;
+        for reply in self.recordings.active.extract_if(.., ended).flat_map(|active| active.waiting) {
             let _ = reply.send(Ok(manifest.clone()));
         }
+        self.end_idle_mix();
         self.tell_all(&Event::RecordingStopped(manifest));
+    }
+
+    fn end_idle_mix(&mut self) {
+        if !self.recordings.is_active() {
+            self.end_mix();
+        }
     }
 
     pub(super) fn mix_failed(&mut self, reason: &str) {
@@ -178,88 +196,17 @@ impl Actor {
         self.end_recordings();
         self.end_mix();
     }
-
-    async fn start_mix(&mut self) -> Result<(), MixError> {
-        if self.recordings.mix.is_some() {
-            return Ok(());
-        }
-        let settings = MixSettings { values: values(&self.context.config.mix), ..MixSettings::default() };
-        let name = format!("mix-{}", self.pipeline.gst().name());
-        let mix = Mix::start(&name, settings, &self.context.descriptions).await?;
-        for participant in self.participants.values() {
-            mix.add_participant(&participant.id, &participant.name)?;
-        }
-        self.recordings.mix = Some(mix);
-        let everybody: Vec<_> = self.participants.keys().cloned().collect();
-        for id in everybody {
-            for source in Source::ALL {
-                self.feed_mix(&id, source);
-            }
-        }
-        self.ask_publishers();
-        Ok(())
-    }
-
-    /// Gives the mix a track, if there are both and it is not muted.
-    pub(super) fn feed_mix(&mut self, id: &ParticipantId, source: Source) {
-        let Some(mix) = &self.recordings.mix else { return };
-        let Some(participant) = self.participants.get_mut(id) else { return };
-        let name = participant.name.clone();
-        let Some(publication) = participant.publications.get_mut(&source).filter(|publication| !publication.muted)
-        else {
-            return;
-        };
-        let tile = tile(id, source);
-        let codec = publication.codec();
-        let fed = publication.tap(self.pipeline.gst()).map_err(|error| error.to_string()).and_then(|outlet| {
-            if source.is_shared() {
-                mix.add_participant(&tile, &shared_name(&name)).map_err(|error| error.to_string())?;
-            }
-            mix.attach(&tile, codec, outlet).map_err(|error| error.to_string())
-        });
-        if let Err(error) = fed {
-            tracing::warn!(participant = %id, ?source, %error, "a track is not in the mix");
-        }
-    }
-
-    /// Takes a track out of the mix, if it is there.
-    pub(super) fn starve_mix(&self, id: &ParticipantId, source: Source) {
-        let tile = tile(id, source);
-        self.recordings.tell_mix(|mix| mix.detach(&tile, source.kind()));
-        if source == Source::Screen {
-            self.recordings.tell_mix(|mix| mix.remove_participant(&tile));
-        }
-    }
-
-    fn end_mix(&mut self) {
-        self.recordings.mix = None;
-        for publication in self.participants.values_mut().flat_map(|participant| participant.publications.values_mut())
-        {
-            publication.close_tap();
-        }
-    }
 }
 
-/// The tile that shows a track: a shared screen has one beside its owner's.
-fn tile(id: &ParticipantId, source: Source) -> ParticipantId {
-    if source.is_shared() { ParticipantId::from_remote(&format!("{id}-screen")) } else { id.clone() }
-}
-
-fn shared_name(name: &ParticipantName) -> ParticipantName {
-    ParticipantName::parse(&format!("{name}'s screen")).unwrap_or_else(|_| name.clone())
+fn running(manifest: &Manifest) -> Running {
+    Running {
+        id: manifest.id.clone(),
+        started_at: manifest.started_at,
+        paused: manifest.state == State::Paused,
+        elapsed_ms: manifest.elapsed_ms(unix_ms(SystemTime::now())),
+    }
 }
 
 fn attendee(member: &Member) -> Attendee {
     Attendee { id: member.id.clone(), name: member.name.to_string() }
-}
-
-fn values(mix: &config::Mix) -> Values {
-    Values {
-        width: mix.width,
-        height: mix.height,
-        fps: mix.fps,
-        gop: mix.fps,
-        video_kbps: mix.video_kbps,
-        audio_bps: mix.audio_kbps * 1000,
-    }
 }

@@ -152,7 +152,7 @@ impl Actor {
     /// Tells publishers how large anybody shows their tracks.
     pub(super) fn ask_publishers(&mut self) {
         let now = Instant::now();
-        let mixed = if self.recordings.mixes() {
+        let mixed = if self.mixing.mix().is_some() {
             Height::try_from(self.context.config.mix.height).unwrap_or(view::FULL)
         } else {
             0

@@ -87,7 +87,7 @@ pub enum ServerMessage {
         existing_users: Vec<User>,
         /// For `new RTCPeerConnection({iceServers})`.
         ice_servers: Vec<IceServer>,
-        /// The recording that runs.
+        /// The first of the recordings that run.
         recording: Option<Recording>,
     },
     /// Somebody came.
@@ -180,7 +180,7 @@ impl ServerMessage {
                 existing_users: snapshot.members.into_iter().filter(|m| m.id != snapshot.id).map(User::from).collect(),
                 userid: snapshot.id.to_string(),
                 ice_servers: ice::servers(ice),
-                recording: snapshot.settings.recording.map(Recording::from),
+                recording: snapshot.settings.recordings.into_iter().next().map(Recording::from),
             },
             Event::ParticipantJoined(member) => {
                 Self::NewParticipantArrived { userid: member.id.to_string(), user_name: member.name.to_string() }
@@ -209,6 +209,7 @@ impl ServerMessage {
             | Event::RoomChanged(_)
             | Event::Lobby(_)
             | Event::Muted { .. }
+            | Event::RecordingChanged(_)
             | Event::Chat(_) => return None,
         })
     }
@@ -284,7 +285,7 @@ mod tests {
 
     fn joined(members: Vec<Member>) -> Event {
         let name = crate::id::RoomName::parse("tea").expect("a name");
-        let settings = crate::room::Settings { name, locked: false, lobby: false, recording: None };
+        let settings = crate::room::Settings { name, locked: false, lobby: false, recordings: Vec::new() };
         Event::Joined(Box::new(crate::room::Snapshot {
             id: ParticipantId::from_remote("q"),
             resume: None,

@@ -21,7 +21,7 @@ after(async () => {
   await server?.stop();
 });
 
-test('recording is shown to everyone, also to those who come later, and its file downloads', async (t) => {
+test('recording is shown to everyone, also to those who come later, may be held, and its file downloads', async (t) => {
   const [host, guest, late] = await Promise.all([1, 2, 3].map(() => newPage(t, chromium)));
   await join(host, server, 'studio', 'host');
   await join(guest, server, 'studio', 'guest');
@@ -32,6 +32,14 @@ test('recording is shown to everyone, also to those who come later, and its file
   await join(late, server, 'studio', 'late');
   await late.waitForSelector('#recording-badge', { state: 'visible' });
   await until('five seconds of recording', async () => (await host.textContent('#recording-time')) >= '0:05');
+
+  await host.click('#more');
+  await host.click('text=Pause recording');
+  for (const page of [host, guest, late]) await page.waitForSelector('text=Recording paused');
+  const held = await guest.textContent('#recording-time');
+  await guest.click('#more');
+  await guest.click('text=Continue recording');
+  await until('the clock to go on', async () => (await late.textContent('#recording-time')) > held);
 
   await guest.click('#record');
   const everyone = [host, guest, late];

@@ -16,7 +16,7 @@ export const joined = (more = {}) => ({
   chat: [],
   endpoints: [],
   participants: [member('me')],
-  room: { name: 'tea', locked: false, lobby: false, recording: null },
+  room: { name: 'tea', locked: false, lobby: false, recordings: [] },
   iceServers: [],
   limits: LIMITS,
   ...more,

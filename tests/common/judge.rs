@@ -71,11 +71,18 @@ pub struct Offset {
 }
 
 impl Recording {
-    /// Decodes the file at `path` and measures `tiles` in it.
+    /// Decodes the file at `path` and measures `tiles` in it. A file that does not say how long it is is no good one.
     pub fn open(path: &Path, tiles: &[Rect]) -> Self {
+        let recording = Self::read(path, tiles);
+        assert!(recording.duration.is_finite(), "{} does not say how long it is", path.display());
+        recording
+    }
+
+    /// As [`Recording::open`], for a file that was cut off; its duration may not be a number.
+    pub fn read(path: &Path, tiles: &[Rect]) -> Self {
         let about = probe(path, &["-show_entries", "format=duration:stream=codec_name,width,height"]);
         let number = |key: &str| about.lines().find_map(|line| line.strip_prefix(key)?.parse::<f64>().ok());
-        let duration = number("duration=").unwrap_or_else(|| panic!("{} has no duration: {about}", path.display()));
+        let duration = number("duration=").unwrap_or(f64::NAN);
         let size = (number("width=").unwrap_or(0.0) as usize, number("height=").unwrap_or(0.0) as usize);
         let frames = probe(path, &["-select_streams", "v:0", "-show_entries", "frame=best_effort_timestamp_time"]);
         let times: Vec<f64> = values(&frames, "best_effort_timestamp_time=");

@@ -59,5 +59,8 @@ pub(super) const CONTRACT: &[Entry] = &[
     entry!("mix/audio.launch", SILENCE, AUDIOMIXER, Socket::Outlet("out")),
     entry!("encode/h264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("encode/aac.launch", Socket::Inlet("in"), Socket::Outlet("out")),
-    entry!("output/recording-mp4.launch", Socket::Inlet("video"), Socket::Inlet("audio"), SINK),
+    entry!("output/mixed-mp4.launch", Socket::Inlet("video"), Socket::Inlet("audio"), SINK),
+    entry!("output/mixed-mkv.launch", Socket::Inlet("video"), Socket::Inlet("audio"), SINK),
+    entry!("output/audio-mp4.launch", Socket::Inlet("audio"), SINK),
+    entry!("output/audio-mkv.launch", Socket::Inlet("audio"), SINK),
 ];

@@ -81,11 +81,13 @@ pub enum ServerEvent {
     Chat(ChatMessage),
     /// From now on the room is recorded.
     RecordingStarted(Recording),
+    /// The recording is held, or goes on.
+    RecordingChanged(Recording),
     /// It no longer is.
     RecordingStopped {
         /// Which recording.
         id: String,
-        /// `complete`, `interrupted` or `failed`.
+        /// `complete` or `failed`.
         state: State,
         /// Where the file is.
         url: String,
@@ -111,7 +113,7 @@ pub enum ServerEvent {
 
 impl ServerEvent {
     /// The names of all events.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 18] = [
         "admitted",
         "participantJoined",
         "participantChanged",
@@ -126,6 +128,7 @@ impl ServerEvent {
         "muted",
         "chat",
         "recordingStarted",
+        "recordingChanged",
         "recordingStopped",
         "error",
         "removed",
@@ -142,8 +145,8 @@ pub struct Room {
     pub locked: bool,
     /// Whether newcomers wait until they are admitted.
     pub lobby: bool,
-    /// The recording that runs.
-    pub recording: Option<Recording>,
+    /// The recordings that run, in the order in which they began.
+    pub recordings: Vec<Recording>,
 }
 
 /// What a slot carries.
@@ -200,6 +203,10 @@ pub struct Recording {
     pub id: String,
     /// When it began, in milliseconds since 1970.
     pub started_at: u64,
+    /// Whether it is held.
+    pub paused: bool,
+    /// How long it had run, in milliseconds and without its pauses, when this was told.
+    pub elapsed_ms: u64,
 }
 
 /// An ICE candidate as browsers read and write it. All m-lines are bundled, so that only its text matters to the server.

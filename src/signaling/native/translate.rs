@@ -188,6 +188,7 @@ pub fn event(event: room::Event, config: &Config) -> Option<ServerEvent> {
         Event::Muted { source, by } => ServerEvent::Muted { source, by: by.to_string() },
         Event::Chat(said) => ServerEvent::Chat(message(said)),
         Event::RecordingStarted(running) => ServerEvent::RecordingStarted(recording(running)),
+        Event::RecordingChanged(running) => ServerEvent::RecordingChanged(recording(running)),
         Event::RecordingStopped(manifest) => stopped(&manifest),
         Event::Error { code, message, endpoint } => {
             ServerEvent::Error { code: code.to_owned(), message, endpoint: endpoint.map(|name| name.to_string()) }
@@ -211,12 +212,13 @@ fn settings(settings: room::Settings) -> Room {
         name: settings.name.to_string(),
         locked: settings.locked,
         lobby: settings.lobby,
-        recording: settings.recording.map(recording),
+        recordings: settings.recordings.into_iter().map(recording).collect(),
     }
 }
 
 fn recording(running: room::Running) -> Recording {
-    Recording { id: running.id.to_string(), started_at: running.started_at }
+    let room::Running { id, started_at, paused, elapsed_ms } = running;
+    Recording { id: id.to_string(), started_at, paused, elapsed_ms }
 }
 
 fn message(message: Message) -> ChatMessage {

@@ -1,0 +1,145 @@
+//! What a former server left unfinished becomes an ordinary file.
+//!
+//! ```text
+//! file, cut off ── demuxed and muxed anew, nothing is decoded ── file.new ── takes its place
+//! ```
+//!
+//! Invariant: the file that was cut off is replaced only by one that is whole, at once. Whatever goes wrong, it stays as
+//! it is, and plays up to where it was cut off. One at a time, in a task of its own: the server serves meanwhile.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_pbutils as gst_pbutils;
+
+use super::OutputError;
+use super::catalogue::Catalogue;
+use super::format::Format;
+use super::manifest::{State, size_of};
+use crate::media::bus::BusEventKind;
+use crate::media::pipeline::Pipeline;
+
+/// How long a repair may take: so much, and for each byte as long as a slow disk needs.
+const PATIENCE: Duration = Duration::from_secs(30);
+const SLOWEST_BYTES_PER_SECOND: u64 = 2_000_000;
+/// How long it may take to read the head of a file.
+const READABLE_WITHIN: gst::ClockTime = gst::ClockTime::from_seconds(10);
+
+/// Finalises all recordings that are marked as interrupted and were not tried before. Must be called within a Tokio
+/// runtime.
+pub async fn run(catalogue: Arc<Catalogue>) {
+    let listing = Arc::clone(&catalogue);
+    let interrupted = match tokio::task::spawn_blocking(move || listing.list()).await {
+        Ok(Ok(all)) => {
+            all.into_iter().filter(|manifest| manifest.state == State::Interrupted && manifest.error.is_none())
+        }
+        _ => return,
+    };
+    for mut manifest in interrupted {
+        let folder = catalogue.folder().to_owned();
+        match finalise(&manifest.media_path(&folder), manifest.format).await {
+            Ok(duration) => {
+                manifest.state = State::Recovered;
+                manifest.duration_ms = duration.mseconds();
+                tracing::info!(recording = %manifest.id, duration_ms = manifest.duration_ms, "an interrupted recording is whole again");
+            }
+            Err(error) => {
+                tracing::warn!(recording = %manifest.id, %error, "an interrupted recording stays as it is: it plays up to where it was cut off");
+                manifest.error = Some(error.to_string());
+            }
+        }
+        let noted = tokio::task::spawn_blocking(move || {
+            manifest.bytes = size_of(&manifest.media_path(&folder));
+            manifest.write(&folder)
+        });
+        if let Ok(Err(error)) = noted.await {
+            tracing::error!(%error, "a manifest is not up to date");
+        }
+    }
+}
+
+/// Makes `path` whole, and says how long it is.
+async fn finalise(path: &Path, format: Format) -> Result<gst::ClockTime, OutputError> {
+    let new = path.with_extension(format!("{}.new", format.extension()));
+    let bytes = size_of(path);
+    let copied = copy(path, &new, bytes, format).await;
+    let (path, new) = (path.to_owned(), new);
+    let exchange = move || match copied.and_then(|()| measure(&new)) {
+        Ok(duration) => {
+            let file = std::fs::File::open(&new).map_err(OutputError::file(&new))?;
+            // Its place is taken only by what is on the disk.
+            file.sync_all().map_err(OutputError::file(&new))?;
+            std::fs::rename(&new, &path).map_err(OutputError::file(&path))?;
+            Ok(duration)
+        }
+        Err(error) => {
+            let _ = std::fs::remove_file(&new);
+            Err(error)
+        }
+    };
+    tokio::task::spawn_blocking(exchange).await.map_err(|_| OutputError::Graph { step: "replacing a file" })?
+}
+
+async fn copy(from: &Path, to: &Path, bytes: u64, format: Format) -> Result<(), OutputError> {
+    let (from, to): (PathBuf, PathBuf) = (from.to_owned(), to.to_owned());
+    // State changes block.
+    let build = tokio::task::spawn_blocking(move || {
+        let (pipeline, events) = Pipeline::new("recovery");
+        fill(pipeline.gst(), &from, &to, format).map_err(|_| OutputError::Graph { step: "building a recovery" })?;
+        pipeline.play()?;
+        Ok::<_, OutputError>((pipeline, events))
+    });
+    let (_pipeline, mut events) = build.await.map_err(|_| OutputError::Graph { step: "starting a repair" })??;
+    let patience = PATIENCE + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND);
+    match tokio::time::timeout(patience, events.recv()).await {
+        Ok(Some(event)) => match event.kind {
+            BusEventKind::Eos => Ok(()),
+            BusEventKind::Error(reason) => Err(OutputError::Unrepairable(reason)),
+        },
+        Ok(None) => Err(OutputError::Unrepairable("the pipeline vanished".to_owned())),
+        Err(_) => Err(OutputError::Unrepairable(format!("it took longer than {patience:?}"))),
+    }
+}
+
+/// `from`, demuxed and parsed, into a muxer and `to`.
+fn fill(pipeline: &gst::Pipeline, from: &Path, to: &Path, format: Format) -> Result<(), gst::glib::BoolError> {
+    let source = gst::ElementFactory::make("filesrc").property("location", from).build()?;
+    let parse = gst::ElementFactory::make("parsebin").build()?;
+    let mux = gst::ElementFactory::make(format.muxer()).build()?;
+    let sink = gst::ElementFactory::make("filesink").property("location", to).property("async", false).build()?;
+    pipeline.add_many([&source, &parse, &mux, &sink])?;
+    source.link(&parse)?;
+    mux.link(&sink)?;
+    // All streams appear before any of them flows, so that the muxer knows them when it begins.
+    let (pipeline, mux) = (pipeline.downgrade(), mux.downgrade());
+    parse.connect_pad_added(move |parse, pad| {
+        let (Some(pipeline), Some(mux)) = (pipeline.upgrade(), mux.upgrade()) else { return };
+        if let Err(error) = join(&pipeline, pad, &mux) {
+            gst::element_error!(parse, gst::StreamError::Mux, ("a stream does not fit: {error}"));
+        }
+    });
+    Ok(())
+}
+
+/// Leads a stream into the muxer; the queue, since streams come in turns of up to a second.
+fn join(pipeline: &gst::Pipeline, pad: &gst::Pad, mux: &gst::Element) -> Result<(), gst::glib::BoolError> {
+    let queue = gst::ElementFactory::make("queue").property("max-size-buffers", 0u32);
+    let queue = queue.property("max-size-time", 10 * gst::ClockTime::SECOND).build()?;
+    pipeline.add(&queue)?;
+    let entry = queue.static_pad("sink").ok_or_else(|| gst::glib::bool_error!("a queue has no sink"))?;
+    pad.link(&entry).map_err(|error| gst::glib::bool_error!("{error}"))?;
+    queue.link(mux)?;
+    queue.sync_state_with_parent()
+}
+
+/// Reads a file as a player does, and says how long it is. Blocks.
+fn measure(path: &Path) -> Result<gst::ClockTime, OutputError> {
+    let wrong = |reason: String| OutputError::Unrepairable(reason);
+    let address = gst::glib::filename_to_uri(path, None).map_err(|error| wrong(error.to_string()))?;
+    let discoverer = gst_pbutils::Discoverer::new(READABLE_WITHIN).map_err(|error| wrong(error.to_string()))?;
+    let found = discoverer.discover_uri(&address).map_err(|error| wrong(error.to_string()))?;
+    found.duration().filter(|span| !span.is_zero()).ok_or_else(|| wrong("nothing in it is whole".to_owned()))
+}
