@@ -29,6 +29,8 @@ pub struct Config {
     pub ice: Ice,
     /// The picture and sound that recordings hold.
     pub mix: Mix,
+    /// How much space recordings leave on the disk.
+    pub disk: Disk,
     /// What is written to standard error.
     pub log: Log,
 }
@@ -113,6 +115,18 @@ pub struct Mix {
     pub audio_kbps: u32,
 }
 
+/// How much space recordings leave on the disk, in megabytes of 1 000 000 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disk {
+    /// Below this, a recording that begins warns in the log.
+    pub warn_mb: u64,
+    /// Below this, no recording begins.
+    pub refuse_mb: u64,
+    /// Below this, recordings are ended.
+    pub stop_mb: u64,
+}
+
 /// What is written to standard error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -147,6 +161,7 @@ impl Default for Config {
                 turn: Vec::new(),
             },
             mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128 },
+            disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500 },
             log: Log { filter: "info".into(), json: false },
         }
     }
@@ -217,6 +232,11 @@ impl Config {
         if !(1..=60).contains(&self.mix.fps) {
             return wrong("mix.fps", self.mix.fps.to_string(), "use 1 to 60");
         }
+        let Disk { warn_mb, refuse_mb, stop_mb } = self.disk;
+        if warn_mb < refuse_mb || refuse_mb < stop_mb {
+            let bounds = format!("{warn_mb}, {refuse_mb}, {stop_mb}");
+            return wrong("disk.warn_mb, refuse_mb and stop_mb", bounds, "let none be less than the next");
+        }
         if self.rooms.silence_seconds < 2 {
             return wrong("rooms.silence_seconds", self.rooms.silence_seconds.to_string(), "use 2 or more");
         }
@@ -253,6 +273,7 @@ mod tests {
             ("lisen = \"127.0.0.1:1\"", "lisen"),
             ("[mix]\nwidth = 641", "even"),
             ("[ice]\nport_min = 5000", "both"),
+            ("[disk]\nstop_mb = 5000", "none be less"),
             ("[ice]\nstun = [\"example.org\"]", "stun:host:port"),
         ] {
             std::fs::write(&file, text).expect("written");

@@ -10,6 +10,7 @@ use plenum::egress::catalogue::Catalogue;
 use plenum::egress::format::Format;
 use plenum::egress::manifest::State;
 use plenum::egress::recording::{Recording, Spec};
+use plenum::egress::space::Limits;
 use plenum::id::{ParticipantId, ParticipantName, RecordingId, RoomName};
 use plenum::media::Codec;
 use plenum::media::description::Descriptions;
@@ -120,7 +121,13 @@ async fn videos(mix: &Mix, count: usize) {
 
 fn spec() -> Spec {
     let room = RoomName::parse("../../a room").unwrap();
-    Spec { id: RecordingId::new(), format: Format::default(), room, participants: Vec::new() }
+    Spec {
+        id: RecordingId::new(),
+        format: Format::default(),
+        room,
+        participants: Vec::new(),
+        limits: Limits::default(),
+    }
 }
 
 async fn record(folder: &Path, descriptions: &Descriptions, mix: &Mix) -> Recording {
@@ -435,10 +442,10 @@ async fn a_failing_output_ends_alone() {
     let replacements = tempfile::tempdir().unwrap();
     std::fs::create_dir(replacements.path().join("output")).unwrap();
     let text =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/output/recording-mp4.launch"))
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/output/mixed-mp4.launch"))
             .unwrap();
     let broken = text.replace("! filesink", "! identity error-after=12 ! filesink");
-    std::fs::write(replacements.path().join("output/recording-mp4.launch"), broken).unwrap();
+    std::fs::write(replacements.path().join("output/mixed-mp4.launch"), broken).unwrap();
     let broken = Descriptions::with_replacements(replacements.path()).unwrap();
 
     let mix = Mix::start("failing", MixSettings::default(), &Descriptions::built_in()).await.unwrap();

@@ -386,6 +386,92 @@ fn a_server_that_is_killed_loses_a_second_and_the_next_one_makes_whole_files() {
     });
 }
 
+/// A file system of its own for recordings, which ends with the lab.
+fn small_disk(megabytes: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
+        .arg(folder.path())
+        .status();
+    assert!(mounted.expect("mount runs").success(), "the lab has a mount namespace of its own");
+    folder
+}
+
+fn configured(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
+    std::fs::write(file.path(), text).expect("room for it");
+    file
+}
+
+#[test]
+fn a_disk_that_fills_up_ends_recordings_in_time_and_takes_no_new_ones() {
+    lab::run(|lab| async move {
+        let config = configured("[disk]\nwarn_mb = 80\nrefuse_mb = 60\nstop_mb = 30");
+        let disk = small_disk(100);
+        let other = disk.path().join("something else");
+        let server = Server::start_in(&lab, disk, &["--config", config.path().to_str().expect("text")]).await;
+        let people = company(&server, 2).await;
+        people[0].watch(&people[1], 5).await;
+        let (id, begun) = start(&server).await;
+        people[0].watch(&people[1], 4).await;
+
+        std::fs::write(&other, vec![0; 50_000_000]).expect("room for it");
+        let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({"kind": "audio"})).await;
+        assert_eq!((status, &error["code"]), (507, &json!("disk_full")), "{error}");
+        let (_, entry) = server.get(&format!("/api/v1/recordings/{id}")).await;
+        assert_eq!(entry["state"], json!("recording"), "refusing ends nothing: {entry}");
+
+        std::fs::write(&other, vec![0; 75_000_000]).expect("room for it");
+        let ended = |entry: &Value| entry["state"] == "complete";
+        let entry = server.get_until(&format!("/api/v1/recordings/{id}"), Duration::from_secs(10), ended).await;
+        let wall = begun.elapsed().as_secs_f64();
+        assert!(entry["error"].as_str().is_some_and(|reason| reason.contains("MB")), "{entry}");
+        let stopped = people[0].client.wait_for_event("recordingStopped").await;
+        assert_eq!(stopped["id"], json!(id), "people are told");
+        let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+        let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
+        judge_format(file.path(), &["aac", "h264"], &looks, wall, LOSS);
+
+        std::fs::remove_file(&other).expect("ours");
+        people[0].watch(&people[1], 2).await;
+        let (id, _) = start(&server).await;
+        people[0].watch(&people[1], 2).await;
+        stop(&server, &id).await;
+    });
+}
+
+#[test]
+fn a_disk_that_is_full_costs_what_no_longer_fits_and_nothing_else() {
+    lab::run(|lab| async move {
+        let config = configured("[disk]\nwarn_mb = 0\nrefuse_mb = 0\nstop_mb = 0");
+        let disk = small_disk(100);
+        let other = disk.path().join("something else");
+        let server = Server::start_in(&lab, disk, &["--config", config.path().to_str().expect("text")]).await;
+        let people = company(&server, 2).await;
+        people[0].watch(&people[1], 5).await;
+        let (id, begun) = start(&server).await;
+        people[0].watch(&people[1], 4).await;
+
+        let wall = begun.elapsed().as_secs_f64();
+        let filled = std::fs::write(&other, vec![0; 200_000_000]);
+        assert!(filled.is_err(), "the disk is full now");
+        let stopped = people[0].client.wait_for_event("recordingStopped").await;
+        assert_eq!((&stopped["id"], &stopped["state"]), (&json!(id), &json!("failed")), "people are told");
+        people[0].watch(&people[1], 3).await;
+
+        std::fs::remove_file(&other).expect("ours");
+        let ended = |entry: &Value| entry["state"] == "failed";
+        server.get_until(&format!("/api/v1/recordings/{id}"), Duration::from_secs(10), ended).await;
+        let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+        let film = Recording::read(file.path(), &[]);
+        let until = film.times.last().copied().unwrap_or(0.0);
+        assert!(until > wall - LOSS, "pictures until {until} of {wall} s");
+        let (again, _) = start(&server).await;
+        people[0].watch(&people[1], 2).await;
+        stop(&server, &again).await;
+    });
+}
+
 #[test]
 fn a_recording_stops_when_the_room_empties() {
     lab::run(|lab| async move {

@@ -82,7 +82,7 @@ pub struct Manifest {
     pub duration_ms: u64,
     /// The size of the file.
     pub bytes: u64,
-    /// Why it failed.
+    /// Why it failed, or ended by itself.
     pub error: Option<String>,
     /// Everybody who was there.
     pub participants: Vec<Attendee>,

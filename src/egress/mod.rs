@@ -15,6 +15,8 @@ pub mod manifest;
 mod mp4;
 pub mod recording;
 pub mod recovery;
+pub mod space;
+mod take;
 mod timeline;
 
 /// Why an output does not start.
@@ -31,6 +33,14 @@ pub enum OutputError {
     Graph {
         /// What was being done.
         step: &'static str,
+    },
+    /// The disk is full, or nearly so.
+    #[error("only {free_mb} MB are free in {folder}: make space, or lower disk.refuse_mb")]
+    Space {
+        /// Where.
+        folder: PathBuf,
+        /// How much is left.
+        free_mb: u64,
     },
     /// A file that was cut off could not be made whole.
     #[error("the file could not be made whole: {0}")]

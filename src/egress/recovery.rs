@@ -17,8 +17,9 @@ use gstreamer_pbutils as gst_pbutils;
 
 use super::OutputError;
 use super::catalogue::Catalogue;
-use super::format::Format;
+use super::format::{Container, Format};
 use super::manifest::{State, size_of};
+use super::mp4;
 use crate::media::bus::BusEventKind;
 use crate::media::pipeline::Pipeline;
 
@@ -87,12 +88,20 @@ async fn copy(from: &Path, to: &Path, bytes: u64, format: Format) -> Result<(), 
     let (from, to): (PathBuf, PathBuf) = (from.to_owned(), to.to_owned());
     // State changes block.
     let build = tokio::task::spawn_blocking(move || {
+        let unbounded = match format.container {
+            // Torn by a loss of power, it would not play even where the repair fails.
+            Container::Mp4 => {
+                mp4::trim(&from).and_then(|()| mp4::Unbounded::new(&from)).map_err(OutputError::file(&from))?
+            }
+            Container::Mkv => None,
+        };
         let (pipeline, events) = Pipeline::new("recovery");
         fill(pipeline.gst(), &from, &to, format).map_err(|_| OutputError::Graph { step: "building a recovery" })?;
         pipeline.play()?;
-        Ok::<_, OutputError>((pipeline, events))
+        Ok::<_, OutputError>((unbounded, pipeline, events))
     });
-    let (_pipeline, mut events) = build.await.map_err(|_| OutputError::Graph { step: "starting a repair" })??;
+    let (_unbounded, _pipeline, mut events) =
+        build.await.map_err(|_| OutputError::Graph { step: "starting a repair" })??;
     let patience = PATIENCE + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND);
     match tokio::time::timeout(patience, events.recv()).await {
         Ok(Some(event)) => match event.kind {
@@ -138,6 +147,7 @@ fn join(pipeline: &gst::Pipeline, pad: &gst::Pad, mux: &gst::Element) -> Result<
 /// Reads a file as a player does, and says how long it is. Blocks.
 fn measure(path: &Path) -> Result<gst::ClockTime, OutputError> {
     let wrong = |reason: String| OutputError::Unrepairable(reason);
+    let path = std::path::absolute(path).map_err(OutputError::file(path))?;
     let address = gst::glib::filename_to_uri(path, None).map_err(|error| wrong(error.to_string()))?;
     let discoverer = gst_pbutils::Discoverer::new(READABLE_WITHIN).map_err(|error| wrong(error.to_string()))?;
     let found = discoverer.discover_uri(&address).map_err(|error| wrong(error.to_string()))?;

@@ -132,6 +132,9 @@ pub enum RecordingError {
     /// There is no such room.
     #[error("there is no room {0:?}: somebody has to join it first")]
     NoRoom(String),
+    /// The disk is full, or nearly so.
+    #[error("{0}")]
+    Space(String),
     /// Mixing or writing could not start, or failed.
     #[error("the recording failed: {0}")]
     Media(String),

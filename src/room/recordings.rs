@@ -9,9 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
 use super::{Event, Member, RecordingError, Running};
+use crate::config;
+use crate::egress::OutputError;
 use crate::egress::format::Format;
 use crate::egress::manifest::{Attendee, Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Spec};
+use crate::egress::space::Limits;
 use crate::id::RecordingId;
 use crate::mix::MixError;
 
@@ -92,6 +95,7 @@ impl Actor {
             format,
             room: self.name.clone(),
             participants: self.participants.values().map(|participant| attendee(&participant.member())).collect(),
+            limits: limits(&self.context.config.disk),
         };
         let folder = self.context.catalogue.folder();
         let outlets = [("video", mix.video()), ("audio", mix.audio())];
@@ -99,7 +103,10 @@ impl Actor {
             Ok(recording) => recording,
             Err(error) => {
                 self.end_idle_mix();
-                return Err(failed(&error));
+                return Err(match error {
+                    OutputError::Space { .. } => RecordingError::Space(error.to_string()),
+                    _ => failed(&error),
+                });
             }
         };
         let mut manifest = recording.manifest();
@@ -196,6 +203,11 @@ impl Actor {
         self.end_recordings();
         self.end_mix();
     }
+}
+
+fn limits(disk: &config::Disk) -> Limits {
+    let bytes = |megabytes: u64| megabytes.saturating_mul(1_000_000);
+    Limits { warn: bytes(disk.warn_mb), refuse: bytes(disk.refuse_mb), stop: bytes(disk.stop_mb) }
 }
 
 fn running(manifest: &Manifest) -> Running {

@@ -43,8 +43,10 @@ impl Server {
         let mut command = Command::new("setpriv");
         // The server must not outlive a test that is killed.
         command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_plenum"), "--listen", &address, "--recordings"]);
+        // By a relative path, as most people run it.
         command
-            .arg(recordings.path())
+            .current_dir(recordings.path().parent().expect("a folder above"))
+            .arg(recordings.path().file_name().expect("a name"))
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
