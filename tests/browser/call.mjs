@@ -1,7 +1,7 @@
 // A person at the page, in whichever browser: joins, and tells what they see and hear. Works with the pages of
 // playwright and of puppeteer, which share the few calls used here.
 
-import { PATIENCE } from './lab.mjs';
+import { PATIENCE, until } from './lab.mjs';
 
 /** The pictures of the others. */
 export const OTHERS = '#stage .tile:not(.self):not(.screen) video';
@@ -22,8 +22,9 @@ export async function join(page, server, room, name) {
 
 /** Waits until exactly `count` others are seen moving and heard. */
 export async function seesAndHears(page, count, selector = OTHERS) {
+  // Not by waitForFunction: playwright takes the promise of `observe` for true.
   try {
-    await page.waitForFunction(observe, ...waiting(page, { selector, count }));
+    await until(`${count} others to be seen and heard`, () => page.evaluate(observe, { selector, count }));
   } catch (error) {
     const seen = await page.evaluate(() => JSON.stringify(window.observed?.report)).catch(() => 'nothing');
     throw new Error(`did not see and hear ${count} others; seen ${seen}; complaints ${page.complaints}`, { cause: error });
@@ -76,7 +77,7 @@ export async function fill(page, selector, text) {
   return page.type(selector, text);
 }
 
-/** Runs in the page, again and again: true once all pictures move, their time goes on, and their sound was heard. */
+/** Runs in the page, again and again; gives true once all pictures move, their time goes on, and their sound was heard. */
 async function observe({ selector, count }) {
   const observed = (window.observed ??= { of: new Map(), context: null, report: [] });
 
