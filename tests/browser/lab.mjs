@@ -96,12 +96,14 @@ export function startFirefox() {
 
 /**
  * A new page of Chromium that belongs to somebody else than the other pages, closed when `test` ends; its complaints
- * are kept. Its camera is small unless `camera` is `real`: several browsers encode and decode on one machine here.
+ * are kept. Its camera is small unless `camera` is `real`, or `none`: several browsers encode and decode on one machine
+ * here.
  */
 export async function newPage(test, browser, { camera = 'small' } = {}) {
   const context = await browser.newContext({ viewport: { width: 640, height: 480 }, acceptDownloads: true });
   test.after(() => context.close());
   if (camera === 'small') await context.addInitScript(shrinkCamera);
+  if (camera === 'none') await context.addInitScript(unplugCamera);
   return keepComplaints(await context.newPage());
 }
 
@@ -111,6 +113,16 @@ function shrinkCamera() {
   if (!open) return;
   devices.getUserMedia = (wanted) =>
     open(wanted.video ? { ...wanted, video: { width: 320, height: 180, frameRate: 15 } } : wanted);
+}
+
+function unplugCamera() {
+  const devices = navigator.mediaDevices;
+  const open = devices?.getUserMedia.bind(devices);
+  if (!open) return;
+  devices.getUserMedia = async (wanted) => {
+    if (wanted.video) throw new DOMException('There is no camera.', 'NotFoundError');
+    return open(wanted);
+  };
 }
 
 /** Collects what a page complains of in `page.complaints`. */

@@ -88,6 +88,7 @@ class Line {
   /** The socket that stands for a candidate of the server, by peer connection and candidate. */
   #fronts = new Map();
   #sockets = new Set();
+  #stopped = false;
 
   constructor(address, seed, conditions) {
     this.#address = address;
@@ -136,16 +137,17 @@ class Line {
       const source = `${from.address} ${from.port}`;
       if (!backs.has(source)) {
         backs.set(source, this.#bind('server'));
-        backs.get(source).then((back) =>
-          back.on('message', (answer) => this.#down.take(() => send(front, answer, from.port, from.address))),
-        );
+        const relayed = (answer) => this.#down.take(() => send(front, answer, from.port, from.address));
+        backs.get(source).then((back) => back.on('message', relayed)).catch(() => {});
       }
-      this.#up.take(async () => send(await backs.get(source), datagram, port, host));
+      this.#up.take(() => backs.get(source).then((back) => send(back, datagram, port, host)).catch(() => {}));
     });
     return front.address().port;
   }
 
   async #bind(faces) {
+    // A page may try to come back until it is closed; a socket that nobody closes would keep the tests from ending.
+    if (this.#stopped) throw new Error('the relay was stopped');
     const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20, sendBufferSize: 1 << 20 });
     // An ICMP error of an earlier datagram: on the network of the test it would have been lost as well.
     socket.on('error', () => {});
@@ -169,6 +171,7 @@ class Line {
   }
 
   stop() {
+    this.#stopped = true;
     this.#up.stop();
     this.#down.stop();
     for (const { socket } of this.#sockets) socket.close();
