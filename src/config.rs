@@ -125,6 +125,10 @@ pub struct Disk {
     pub refuse_mb: u64,
     /// Below this, recordings are ended.
     pub stop_mb: u64,
+    /// Below this, the oldest recordings are deleted; 0 deletes none.
+    pub make_room_mb: u64,
+    /// How many days after their end recordings are deleted; 0 keeps them.
+    pub keep_days: u64,
 }
 
 /// What is written to standard error.
@@ -161,7 +165,7 @@ impl Default for Config {
                 turn: Vec::new(),
             },
             mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128 },
-            disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500 },
+            disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
             log: Log { filter: "info".into(), json: false },
         }
     }
@@ -232,7 +236,7 @@ impl Config {
         if !(1..=60).contains(&self.mix.fps) {
             return wrong("mix.fps", self.mix.fps.to_string(), "use 1 to 60");
         }
-        let Disk { warn_mb, refuse_mb, stop_mb } = self.disk;
+        let Disk { warn_mb, refuse_mb, stop_mb, .. } = self.disk;
         if warn_mb < refuse_mb || refuse_mb < stop_mb {
             let bounds = format!("{warn_mb}, {refuse_mb}, {stop_mb}");
             return wrong("disk.warn_mb, refuse_mb and stop_mb", bounds, "let none be less than the next");

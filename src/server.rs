@@ -18,6 +18,7 @@ use tower::{Layer, ServiceExt};
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
 use crate::egress::recovery;
+use crate::egress::retention::{self, Keep};
 use crate::http::Api;
 use crate::http::origin::Origins;
 use crate::media::description::Descriptions;
@@ -45,9 +46,11 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
     let descriptions = Descriptions::load(config.pipelines.as_deref())?;
     let catalogue = Arc::new(
         Catalogue::open(&config.recordings)
+            .await
             .with_context(|| format!("the folder of recordings, {}, cannot be used", config.recordings.display()))?,
     );
     let recovery = tokio::spawn(recovery::run(Arc::clone(&catalogue)));
+    let retention = tokio::spawn(retention::run(Arc::clone(&catalogue), Keep::from(&config.disk)));
     let registry = Registry::new(RoomContext {
         config: Arc::clone(&config),
         descriptions: Arc::new(descriptions),
@@ -99,6 +102,7 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
     tracing::info!("stopping: rooms are closed and recordings finalised");
     // What it has not done yet the next server does.
     recovery.abort();
+    retention.abort();
     registry.close(ROOMS_DEADLINE).await;
     io.close().await;
     if tokio::time::timeout(REQUESTS_DEADLINE, connections.shutdown()).await.is_err() {

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use plenum::egress::catalogue::Catalogue;
+use plenum::egress::catalogue::{Catalogue, Filter};
 use plenum::egress::format::Format;
 use plenum::egress::manifest::State;
 use plenum::egress::recording::{Recording, Spec};
@@ -130,9 +131,13 @@ fn spec() -> Spec {
     }
 }
 
-async fn record(folder: &Path, descriptions: &Descriptions, mix: &Mix) -> Recording {
+async fn catalogue(folder: &Path) -> Arc<Catalogue> {
+    Arc::new(Catalogue::open(folder).await.unwrap())
+}
+
+async fn record(catalogue: &Arc<Catalogue>, descriptions: &Descriptions, mix: &Mix) -> Recording {
     let outlets = [("video", mix.video()), ("audio", mix.audio())];
-    Recording::start(spec(), folder, descriptions, &outlets).await.unwrap()
+    Recording::start(spec(), catalogue, descriptions, &outlets).await.unwrap()
 }
 
 /// Lets `span` be recorded.
@@ -291,7 +296,7 @@ async fn a_recording_shows_and_sounds_like_the_room() {
     [&wide, &tall, &voice].iter().for_each(|someone| someone.join(&mix));
     videos(&mix, 2).await;
 
-    let recording = record(folder.path(), &descriptions, &mix).await;
+    let recording = record(&catalogue(folder.path()).await, &descriptions, &mix).await;
     let began = std::time::Instant::now();
     let stalls = Stalls::watch();
     let path = folder.path().join(format!("{}.mp4", recording.id()));
@@ -395,7 +400,7 @@ async fn doomed() {
     let Ok(folder) = std::env::var(DOOMED) else { return };
     begin();
     let mix = Mix::start("doomed", MixSettings::default(), &Descriptions::built_in()).await.unwrap();
-    let _recording = record(Path::new(&folder), &Descriptions::built_in(), &mix).await;
+    let _recording = record(&catalogue(Path::new(&folder)).await, &Descriptions::built_in(), &mix).await;
     take(Duration::from_secs(60)).await;
 }
 
@@ -425,12 +430,12 @@ async fn a_killed_server_leaves_a_recording_that_plays() {
     let killed_at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
     child.wait().unwrap();
 
-    let catalogue = Catalogue::open(folder.path()).unwrap();
-    let all = catalogue.list().unwrap();
+    let catalogue = catalogue(folder.path()).await;
+    let all = catalogue.list(&Filter::default()).await.unwrap().recordings;
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].state, State::Interrupted);
     let wall = (killed_at - all[0].started_at) as f64 / 1000.0;
-    let length = duration(&catalogue.media(&all[0].id).unwrap());
+    let length = duration(&catalogue.media(&all[0].id).await.unwrap().unwrap());
     println!("killed after {wall} s: {length} s play");
     assert!(length > wall - 2.0 && length <= wall + 0.1, "{length} s of {wall} s play");
 }
@@ -441,16 +446,16 @@ async fn a_failing_output_ends_alone() {
     let folder = tempfile::tempdir().unwrap();
     let replacements = tempfile::tempdir().unwrap();
     std::fs::create_dir(replacements.path().join("output")).unwrap();
-    let text =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/output/mixed-mp4.launch"))
-            .unwrap();
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/output/mixed-mp4.launch"))
+        .unwrap();
     let broken = text.replace("! filesink", "! identity error-after=12 ! filesink");
     std::fs::write(replacements.path().join("output/mixed-mp4.launch"), broken).unwrap();
     let broken = Descriptions::with_replacements(replacements.path()).unwrap();
 
     let mix = Mix::start("failing", MixSettings::default(), &Descriptions::built_in()).await.unwrap();
-    let good = record(folder.path(), &Descriptions::built_in(), &mix).await;
-    let bad = record(folder.path(), &broken, &mix).await;
+    let catalogue = catalogue(folder.path()).await;
+    let good = record(&catalogue, &Descriptions::built_in(), &mix).await;
+    let bad = record(&catalogue, &broken, &mix).await;
     let mut manifest = bad.manifest();
     let ended = manifest.wait_for(|manifest| manifest.state != State::Recording);
     let ended = tokio::time::timeout(DEADLINE, ended).await.expect("it ends by itself").unwrap().clone();

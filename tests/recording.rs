@@ -5,6 +5,7 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::judge::{Recording, Rect, locate};
@@ -522,5 +523,84 @@ fn files_are_served_in_ranges_and_wrong_requests_get_words() {
         assert_eq!(reply.bytes().await.expect("four bytes").as_ref(), b"ftyp");
         let reply = server.http().get(&url).header("range", "bytes=99999999999-").send().await.expect("an answer");
         assert_eq!(reply.status().as_u16(), 416);
+    });
+}
+
+#[test]
+fn recordings_are_found_checked_and_deleted() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let people = company(&server, 2).await;
+        let (first, _) = start(&server).await;
+        people[0].watch(&people[1], 1).await;
+        stop(&server, &first).await;
+        let (second, _) = start_as(&server, &json!({ "kind": "audio", "container": "mkv" })).await;
+        people[0].watch(&people[1], 1).await;
+
+        let found = async |query: &str| {
+            let (status, page) = server.get(&format!("/api/v1/recordings{query}")).await;
+            assert_eq!(status, 200, "{query}: {page}");
+            let ids = page["recordings"].as_array().expect("recordings").iter().map(|entry| entry["id"].clone());
+            (ids.collect::<Vec<_>>(), page["next"].as_str().map(str::to_owned))
+        };
+        let (both, one, other) = (vec![json!(second), json!(first)], vec![json!(first)], vec![json!(second)]);
+        for (query, ids) in [
+            ("", &both),
+            ("?room=tea&participant=nobody", &vec![]),
+            ("?room=tea&limit=2", &both),
+            ("?state=recording", &other),
+            ("?kind=mixed", &one),
+            ("?container=mkv", &other),
+        ] {
+            assert_eq!(found(query).await, (ids.clone(), None), "{query}");
+        }
+        let (page, next) = found("?limit=1").await;
+        assert_eq!(page, other);
+        assert_eq!(found(&format!("?limit=1&cursor={}", next.expect("there is one more"))).await, (one, None));
+        for query in ["?limit=0", "?limit=many", "?colour=red", "?cursor=here", "?state=odd"] {
+            let (status, error) = server.get(&format!("/api/v1/recordings{query}")).await;
+            assert_eq!((status, &error["code"]), (400, &json!("bad_query")), "{query}: {error}");
+        }
+
+        let path = format!("/api/v1/recordings/{first}");
+        let checked = |entry: &Value| entry["sha256"].is_string();
+        let entry = server.get_until(&path, Duration::from_secs(10), checked).await;
+        let file = server.download(&format!("{path}/file")).await;
+        let sum = Command::new("sha256sum").arg(file.path()).output().expect("sha256sum runs");
+        let sum = String::from_utf8(sum.stdout).expect("text");
+        assert_eq!(sum.split(' ').next(), entry["sha256"].as_str());
+
+        let thumbnail = async |id: &str| {
+            let url = server.url(&format!("/api/v1/recordings/{id}/thumbnail"));
+            let reply = server.http().get(&url).send().await.expect("an answer");
+            (reply.status().as_u16(), reply.bytes().await.expect("a body"))
+        };
+        let (status, jpeg) = thumbnail(&first).await;
+        assert_eq!(status, 200, "{jpeg:?}");
+        let picture = tempfile::NamedTempFile::with_suffix(".jpg").expect("a file");
+        std::fs::write(picture.path(), &jpeg).expect("it is written");
+        let half = |x| Rect { x, y: 60, width: 60, height: 60 };
+        let film = Recording::read(picture.path(), &[half(50), half(210)]);
+        assert_eq!((film.size, film.times.len()), ((320, 180), 1));
+        let [left, right] = [film.tiles[0][0], film.tiles[1][0]];
+        let unlike = left.iter().zip(right).map(|(left, right)| (left - right).abs()).fold(0.0, f64::max);
+        assert!(unlike > 30.0, "two people side by side: {left:?} and {right:?}");
+        assert_eq!(thumbnail(&first).await, (200, jpeg), "the same again");
+        assert_eq!(thumbnail(&second).await.0, 409);
+
+        let delete = async |id: &str| {
+            let url = server.url(&format!("/api/v1/recordings/{id}"));
+            let reply = server.http().delete(&url).send().await.expect("an answer");
+            (reply.status().as_u16(), reply.json::<Value>().await.ok().map(|error| error["code"].clone()))
+        };
+        assert_eq!(delete(&second).await, (409, Some(json!("still_recording"))));
+        assert_eq!(delete(&first).await, (204, None));
+        assert_eq!(delete(&first).await, (404, Some(json!("no_such_recording"))));
+        assert_eq!(server.get(&path).await.0, 404);
+        assert_eq!(found("").await.0, other);
+        let left = std::fs::read_dir(server.recordings()).expect("the folder");
+        let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
+        assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(&first)), "{left:?}");
+        stop(&server, &second).await;
     });
 }

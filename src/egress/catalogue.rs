@@ -1,19 +1,37 @@
 //! The recordings there are.
 //!
-//! The folder is the truth: whoever removes a file by hand removes the recording. Calls read it, so make them off the
-//! async threads.
+//! The manifests in the folder are the truth: whoever removes one by hand removes the recording. The index of them is made
+//! good when the catalogue is opened, and finds what is asked for.
+//!
+//! Invariant: one change at a time, and each first to the manifest, then to the index.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use gstreamer as gst;
+use tokio::sync::Mutex;
+
+mod filter;
+mod index;
+
+pub use filter::{Filter, Page};
+
+use self::index::Index;
 use super::OutputError;
 use super::manifest::{Manifest, State, manifest_path, size_of, unix_ms};
+use super::thumbnail;
 use crate::id::RecordingId;
 
-/// The folder of recordings.
-#[derive(Debug, Clone)]
+/// The index, beside the manifests.
+const INDEX: &str = "catalogue.sqlite";
+
+/// The folder of recordings, and its index.
+#[derive(Debug)]
 pub struct Catalogue {
     folder: PathBuf,
+    index: Index,
+    changes: Mutex<()>,
+    thumbnails: Mutex<()>,
 }
 
 impl Catalogue {
@@ -21,25 +39,32 @@ impl Catalogue {
     /// open it before any recording starts.
     ///
     /// # Errors
-    /// When the folder cannot be made or read.
-    pub fn open(folder: &Path) -> Result<Self, OutputError> {
-        std::fs::create_dir_all(folder).map_err(OutputError::file(folder))?;
-        let catalogue = Self { folder: folder.to_owned() };
-        for mut manifest in catalogue.manifests()? {
-            if !manifest.state.is_running() {
-                continue;
+    /// When the folder cannot be made or read, or the index not be used.
+    pub async fn open(folder: &Path) -> Result<Self, OutputError> {
+        let there = folder.to_owned();
+        let manifests = blocking(move || {
+            std::fs::create_dir_all(&there).map_err(OutputError::file(&there))?;
+            let mut all = manifests(&there)?;
+            all.iter_mut().filter(|manifest| manifest.state.is_running()).try_for_each(|manifest| {
+                interrupt(manifest, &there);
+                manifest.write(&there)
+            })?;
+            Ok(all)
+        })
+        .await?;
+        let index = Index::open(&folder.join(INDEX)).await?;
+        for id in index.ids().await? {
+            if !manifests.iter().any(|manifest| manifest.id == id) {
+                tracing::info!(recording = %id, "a recording was removed by hand");
+                index.remove(&id).await?;
             }
-            let media = manifest.media_path(folder);
-            let written = std::fs::metadata(&media).and_then(|metadata| metadata.modified());
-            let ended = unix_ms(written.unwrap_or_else(|_| SystemTime::now())).max(manifest.started_at);
-            manifest.state = State::Interrupted;
-            manifest.ended_at = Some(ended);
-            manifest.duration_ms = manifest.elapsed_ms(ended);
-            manifest.bytes = size_of(&media);
-            tracing::warn!(recording = %manifest.id, bytes = manifest.bytes, "a recording was interrupted; it plays up to that moment");
-            manifest.write(folder)?;
         }
-        Ok(catalogue)
+        for manifest in &manifests {
+            if index.get(&manifest.id).await?.as_ref() != Some(manifest) {
+                index.save(manifest).await?;
+            }
+        }
+        Ok(Self { folder: folder.to_owned(), index, changes: Mutex::new(()), thumbnails: Mutex::new(()) })
     }
 
     /// The folder.
@@ -48,30 +73,120 @@ impl Catalogue {
         &self.folder
     }
 
-    /// All recordings, the newest first.
+    /// Those recordings that `filter` lets through, the newest first.
     ///
     /// # Errors
-    /// When the folder cannot be read.
-    pub fn list(&self) -> Result<Vec<Manifest>, OutputError> {
-        let mut all = self.manifests()?;
-        all.iter_mut().for_each(|manifest| self.bring_up_to_date(manifest));
-        all.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
-        Ok(all)
+    /// When the index cannot be read.
+    pub async fn list(&self, filter: &Filter) -> Result<Page, OutputError> {
+        let mut found = self.index.find(filter, filter.limit.saturating_add(1)).await?;
+        found.iter_mut().for_each(|manifest| self.bring_up_to_date(manifest));
+        Ok(Page::new(found, filter.limit))
     }
 
     /// One recording.
-    #[must_use]
-    pub fn get(&self, id: &RecordingId) -> Option<Manifest> {
-        let id = known_shape(id)?;
-        let mut manifest = Manifest::read(&manifest_path(&self.folder, id)).ok()?;
-        self.bring_up_to_date(&mut manifest);
-        Some(manifest)
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn get(&self, id: &RecordingId) -> Result<Option<Manifest>, OutputError> {
+        let mut found = self.index.get(id).await?;
+        found.iter_mut().for_each(|manifest| self.bring_up_to_date(manifest));
+        Ok(found)
     }
 
     /// The file of one recording, if there is one.
-    #[must_use]
-    pub fn media(&self, id: &RecordingId) -> Option<PathBuf> {
-        self.get(id).map(|manifest| manifest.media_path(&self.folder)).filter(|path| path.is_file())
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn media(&self, id: &RecordingId) -> Result<Option<PathBuf>, OutputError> {
+        let found = self.index.get(id).await?;
+        Ok(found.map(|manifest| manifest.media_path(&self.folder)).filter(|path| path.is_file()))
+    }
+
+    /// A small picture of a recording, as JPEG; nothing if there is no recording.
+    ///
+    /// # Errors
+    /// When nothing is to be seen in it, or it still runs.
+    pub async fn thumbnail(&self, id: &RecordingId) -> Result<Option<Vec<u8>>, OutputError> {
+        let Some(manifest) = self.index.get(id).await? else { return Ok(None) };
+        if manifest.state.is_running() {
+            return Err(OutputError::Running(id.clone()));
+        }
+        // One at a time, so that nobody decodes at the cost of the calls.
+        let _one = self.thumbnails.lock().await;
+        let media = manifest.media_path(&self.folder);
+        let duration = gst::ClockTime::from_mseconds(manifest.duration_ms);
+        let path = thumbnail::path(&media);
+        let kept = path.clone();
+        let made = blocking(move || {
+            if let Ok(known) = std::fs::read(&path) {
+                return Ok(Some(known));
+            }
+            let made = thumbnail::make(&media, duration)?;
+            let new = path.with_extension("jpg.new");
+            // On a full disk it is made again the next time.
+            if std::fs::write(&new, &made).and_then(|()| std::fs::rename(&new, &path)).is_err() {
+                let _ = std::fs::remove_file(&new);
+            }
+            Ok(Some(made))
+        })
+        .await;
+        let _no_other = self.changes.lock().await;
+        if self.index.get(id).await?.is_none() {
+            // It was deleted meanwhile.
+            delete(&kept)?;
+        }
+        made
+    }
+
+    /// Notes how a recording fares now.
+    ///
+    /// # Errors
+    /// When manifest or index cannot be written.
+    pub(super) async fn save(&self, manifest: &Manifest) -> Result<(), OutputError> {
+        let _one = self.changes.lock().await;
+        self.write(manifest).await
+    }
+
+    /// Notes the checksum of a recording, if it is still there.
+    pub(super) async fn note_checksum(&self, id: &RecordingId, sha256: String) -> Result<(), OutputError> {
+        let _one = self.changes.lock().await;
+        let Some(mut manifest) = self.index.get(id).await? else { return Ok(()) };
+        manifest.sha256 = Some(sha256);
+        self.write(&manifest).await
+    }
+
+    /// Deletes a recording with its file, and says what it was; nothing if there is none.
+    ///
+    /// # Errors
+    /// When it still runs, or a file cannot be deleted; it can be tried again.
+    pub async fn remove(&self, id: &RecordingId) -> Result<Option<Manifest>, OutputError> {
+        let _one = self.changes.lock().await;
+        let Some(manifest) = self.index.get(id).await? else { return Ok(None) };
+        if manifest.state.is_running() {
+            return Err(OutputError::Running(id.clone()));
+        }
+        // The manifest goes last: until then the recording is known, and can be deleted again.
+        let media = manifest.media_path(&self.folder);
+        let paths = [thumbnail::path(&media), media, manifest_path(&self.folder, id)];
+        blocking(move || paths.iter().try_for_each(|path| delete(path))).await?;
+        self.index.remove(id).await?;
+        Ok(Some(manifest))
+    }
+
+    /// What ended first.
+    pub(super) async fn oldest(&self) -> Result<Option<Manifest>, OutputError> {
+        self.index.oldest().await
+    }
+
+    /// What has ended and has no checksum.
+    pub(super) async fn unchecked(&self) -> Result<Vec<Manifest>, OutputError> {
+        self.index.unchecked().await
+    }
+
+    async fn write(&self, manifest: &Manifest) -> Result<(), OutputError> {
+        let (written, folder) = (manifest.clone(), self.folder.clone());
+        blocking(move || written.write(&folder)).await?;
+        self.index.save(manifest).await
     }
 
     fn bring_up_to_date(&self, manifest: &mut Manifest) {
@@ -80,34 +195,56 @@ impl Catalogue {
             manifest.duration_ms = manifest.elapsed_ms(unix_ms(SystemTime::now()));
         }
     }
+}
 
-    fn manifests(&self) -> Result<Vec<Manifest>, OutputError> {
-        let entries = std::fs::read_dir(&self.folder).map_err(OutputError::file(&self.folder))?;
-        let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-        let manifests = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-        Ok(manifests
-            .filter_map(|path| match Manifest::read(&path) {
-                // A manifest speaks of the recording beside it only.
-                Ok(manifest) => (manifest_path(&self.folder, &manifest.id) == path).then_some(manifest),
-                Err(error) => {
-                    tracing::warn!(%error, "a manifest is not readable: its recording is not listed");
-                    None
-                }
-            })
-            .collect())
+/// A former server left it unfinished.
+fn interrupt(manifest: &mut Manifest, folder: &Path) {
+    let media = manifest.media_path(folder);
+    let written = std::fs::metadata(&media).and_then(|metadata| metadata.modified());
+    let ended = unix_ms(written.unwrap_or_else(|_| SystemTime::now())).max(manifest.started_at);
+    manifest.state = State::Interrupted;
+    manifest.ended_at = Some(ended);
+    manifest.duration_ms = manifest.elapsed_ms(ended);
+    manifest.bytes = size_of(&media);
+    tracing::warn!(recording = %manifest.id, bytes = manifest.bytes, "a recording was interrupted; it plays up to that moment");
+}
+
+fn manifests(folder: &Path) -> Result<Vec<Manifest>, OutputError> {
+    let entries = std::fs::read_dir(folder).map_err(OutputError::file(folder))?;
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let manifests = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    Ok(manifests
+        .filter_map(|path| match Manifest::read(&path) {
+            // A manifest speaks of the recording beside it only.
+            Ok(manifest) => (manifest_path(folder, &manifest.id) == path).then_some(manifest),
+            Err(error) => {
+                tracing::warn!(%error, "a manifest is not readable: its recording is not listed");
+                None
+            }
+        })
+        .collect())
+}
+
+fn delete(path: &Path) -> Result<(), OutputError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(OutputError::file(path)(error)),
+        _ => Ok(()),
     }
 }
 
-/// Identifiers come from strangers and become file names here: nothing but letters and digits may pass.
-fn known_shape(id: &RecordingId) -> Option<&RecordingId> {
-    let text = id.as_str();
-    (!text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(id)
+/// Files are read and written off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OutputError> + Send + 'static,
+) -> Result<T, OutputError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| OutputError::Graph { step: "reading or writing a manifest" })?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::egress::format::Format;
+    use crate::egress::format::{Container, Format};
+    use crate::egress::manifest::Attendee;
+    use crate::id::ParticipantId;
 
     fn manifest(started_at: u64, state: State) -> Manifest {
         Manifest {
@@ -117,17 +254,22 @@ mod tests {
             file: "../secret.mp4".into(),
             state,
             started_at,
-            ended_at: None,
+            ended_at: (!state.is_running()).then_some(started_at + 1),
             pauses: Vec::new(),
             duration_ms: 0,
             bytes: 0,
+            sha256: None,
             error: None,
             participants: Vec::new(),
         }
     }
 
-    #[test]
-    fn what_was_unfinished_is_interrupted_and_kept() {
+    async fn ids(catalogue: &Catalogue, filter: Filter) -> Vec<RecordingId> {
+        catalogue.list(&filter).await.unwrap().recordings.into_iter().map(|manifest| manifest.id).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_unfinished_is_interrupted_and_kept() {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (manifest(1, State::Complete), manifest(2, State::Recording));
         old.write(folder.path()).unwrap();
@@ -135,22 +277,106 @@ mod tests {
         std::fs::write(new.media_path(folder.path()), "media").unwrap();
         std::fs::write(folder.path().join("broken.json"), "{").unwrap();
 
-        let catalogue = Catalogue::open(folder.path()).unwrap();
-        let all = catalogue.list().unwrap();
+        let catalogue = Catalogue::open(folder.path()).await.unwrap();
+        let all = catalogue.list(&Filter::default()).await.unwrap().recordings;
         assert_eq!(all.iter().map(|m| &m.id).collect::<Vec<_>>(), [&new.id, &old.id]);
         assert_eq!((all[0].state, all[0].bytes), (State::Interrupted, 5));
         assert!(all[0].ended_at.is_some_and(|at| at > 2));
-        assert!(catalogue.media(&new.id).is_some() && catalogue.media(&old.id).is_none());
+        assert!(catalogue.media(&new.id).await.unwrap().is_some());
+        assert!(catalogue.media(&old.id).await.unwrap().is_none());
     }
 
-    #[test]
-    fn identifiers_from_strangers_reach_no_other_file() {
+    #[tokio::test]
+    async fn identifiers_from_strangers_reach_no_other_file() {
         let folder = tempfile::tempdir().unwrap();
-        let catalogue = Catalogue::open(&folder.path().join("inner")).unwrap();
+        let catalogue = Catalogue::open(&folder.path().join("inner")).await.unwrap();
         std::fs::write(folder.path().join("secret.mp4"), "x").unwrap();
-        for id in ["../secret", "..", "", "a/b", "a\0b", &"a".repeat(65)] {
-            assert!(catalogue.media(&RecordingId::from_remote(id)).is_none(), "{id:?}");
-            assert!(catalogue.get(&RecordingId::from_remote(id)).is_none(), "{id:?}");
+        std::fs::write(folder.path().join("secret.json"), "{}").unwrap();
+        for id in ["../secret", "..", "", "a/b", "a\0b", "%", "' OR 1 = 1 --", &"a".repeat(65)] {
+            let id = RecordingId::from_remote(id);
+            assert!(catalogue.media(&id).await.unwrap().is_none(), "{id:?}");
+            assert!(catalogue.get(&id).await.unwrap().is_none(), "{id:?}");
+            assert!(catalogue.remove(&id).await.unwrap().is_none(), "{id:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_index_follows_the_folder_and_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (kept, removed) = (manifest(1, State::Complete), manifest(2, State::Complete));
+        let catalogue = Catalogue::open(folder.path()).await.unwrap();
+        catalogue.save(&kept).await.unwrap();
+        catalogue.save(&removed).await.unwrap();
+        drop(catalogue);
+        std::fs::remove_file(manifest_path(folder.path(), &removed.id)).unwrap();
+        let changed = Manifest { duration_ms: 7, ..kept.clone() };
+        changed.write(folder.path()).unwrap();
+        for _ in 0..2 {
+            let catalogue = Catalogue::open(folder.path()).await.unwrap();
+            let listed = catalogue.list(&Filter::default()).await.unwrap().recordings;
+            assert_eq!(listed, std::slice::from_ref(&changed));
+            drop(catalogue);
+            for entry in std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.file_name().unwrap().to_string_lossy().starts_with(INDEX) {
+                    std::fs::remove_file(entry).unwrap();
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_recording_is_found_by_what_it_is_and_page_by_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(folder.path()).await.unwrap();
+        let attendee = |name: &str| Attendee { id: ParticipantId::new(), name: name.into() };
+        let mut all = Vec::new();
+        for at in 0..10u64 {
+            let mut each = manifest(at / 2, if at == 3 { State::Failed } else { State::Complete });
+            each.room = if at % 2 == 0 { "tea" } else { "O'Hara" }.into();
+            each.format.container = if at == 4 { Container::Mkv } else { Container::Mp4 };
+            each.participants = if at == 5 { vec![attendee("ann"), attendee("bob")] } else { vec![attendee("bob")] };
+            catalogue.save(&each).await.unwrap();
+            all.push(each);
+        }
+        let one = |index: usize| vec![all[index].id.clone()];
+        let filter = Filter::default;
+        assert_eq!(ids(&catalogue, Filter { state: Some(State::Failed), ..filter() }).await, one(3));
+        assert_eq!(ids(&catalogue, Filter { container: Some(Container::Mkv), ..filter() }).await, one(4));
+        assert_eq!(ids(&catalogue, Filter { participant: Some("ann".into()), ..filter() }).await, one(5));
+        let bob = all[6].participants[0].id.as_str().to_owned();
+        assert_eq!(ids(&catalogue, Filter { participant: Some(bob), ..filter() }).await, one(6));
+        assert_eq!(ids(&catalogue, Filter { room: Some("O'Hara".into()), ..filter() }).await.len(), 5);
+        assert_eq!(ids(&catalogue, Filter { from: Some(1), until: Some(3), ..filter() }).await.len(), 4);
+
+        all.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+        let (mut paged, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = catalogue.list(&Filter { limit: 3, cursor, ..filter() }).await.unwrap();
+            paged.extend(page.recordings);
+            let Some(next) = page.next else { break };
+            let (at, id) = next.split_once('-').unwrap();
+            cursor = Some((at.parse().unwrap(), RecordingId::from_remote(id)));
+        }
+        assert_eq!(paged, all);
+    }
+
+    #[tokio::test]
+    async fn what_is_deleted_is_gone_and_what_runs_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(folder.path()).await.unwrap();
+        let (ended, runs) = (manifest(1, State::Complete), manifest(2, State::Recording));
+        for each in [&ended, &runs] {
+            catalogue.save(each).await.unwrap();
+            std::fs::write(each.media_path(folder.path()), "media").unwrap();
+        }
+        assert_eq!(catalogue.remove(&ended.id).await.unwrap().as_ref(), Some(&ended));
+        assert!(!ended.media_path(folder.path()).exists() && !manifest_path(folder.path(), &ended.id).exists());
+        assert_eq!(catalogue.remove(&ended.id).await.unwrap(), None);
+        assert!(matches!(catalogue.remove(&runs.id).await, Err(OutputError::Running(id)) if id == runs.id));
+        assert!(runs.media_path(folder.path()).exists());
+        // Its checksum comes too late, and brings nothing back.
+        catalogue.note_checksum(&ended.id, "ab".into()).await.unwrap();
+        assert!(!manifest_path(folder.path(), &ended.id).exists());
+        assert_eq!(ids(&catalogue, Filter::default()).await, [runs.id]);
     }
 }

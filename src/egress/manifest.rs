@@ -82,6 +82,9 @@ pub struct Manifest {
     pub duration_ms: u64,
     /// The size of the file.
     pub bytes: u64,
+    /// The SHA-256 of the file, in hexadecimal digits: a moment after its end.
+    #[serde(default)]
+    pub sha256: Option<String>,
     /// Why it failed, or ended by itself.
     pub error: Option<String>,
     /// Everybody who was there.

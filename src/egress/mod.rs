@@ -5,18 +5,22 @@
 
 use std::path::PathBuf;
 
+use crate::id::RecordingId;
 use crate::media::description::DescriptionError;
 use crate::media::pipeline::PipelineError;
 
 pub mod catalogue;
+mod checksum;
 pub mod format;
 mod gate;
 pub mod manifest;
 mod mp4;
 pub mod recording;
 pub mod recovery;
+pub mod retention;
 pub mod space;
 mod take;
+mod thumbnail;
 mod timeline;
 
 /// Why an output does not start.
@@ -42,6 +46,20 @@ pub enum OutputError {
         /// How much is left.
         free_mb: u64,
     },
+    /// A recording shows nothing, or nothing yet.
+    #[error("there is no picture of {path}: {step} failed")]
+    Picture {
+        /// The media.
+        path: PathBuf,
+        /// What was being done.
+        step: &'static str,
+    },
+    /// What still runs is not deleted.
+    #[error("the recording {0} is still running: stop it first")]
+    Running(RecordingId),
+    /// The index of recordings cannot be read or written.
+    #[error("the catalogue of recordings failed: {0}; it can be deleted while the server is down, and is made anew")]
+    Catalogue(#[from] sqlx::Error),
     /// A file that was cut off could not be made whole.
     #[error("the file could not be made whole: {0}")]
     Unrepairable(String),

@@ -5,12 +5,13 @@
 //!
 //! File names are made of identifiers only; what people typed is in the manifest beside the file.
 
-use std::path::Path;
+use std::sync::Arc;
 
 use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::OutputError;
+use super::catalogue::Catalogue;
 use super::format::Format;
 use super::manifest::{Attendee, Manifest};
 use super::space::Limits;
@@ -54,26 +55,27 @@ pub struct Recording {
 
 impl Recording {
     /// Begins to record what leaves those of the `outlets` of a mix (by inlet) that its kind needs into a new file in
-    /// `folder`. Must be called within a Tokio runtime.
+    /// the catalogue's folder. Must be called within a Tokio runtime.
     ///
     /// # Errors
     /// When there is too little space, the file cannot be made or the pipeline does not play.
     pub async fn start(
         spec: Spec,
-        folder: &Path,
+        catalogue: &Arc<Catalogue>,
         descriptions: &Descriptions,
         outlets: &[(&'static str, &Outlet)],
     ) -> Result<Self, OutputError> {
         let id = spec.id.clone();
-        let (folder, descriptions) = (folder.to_owned(), descriptions.clone());
+        let (catalogue, descriptions) = (Arc::clone(catalogue), descriptions.clone());
         let outlet = |inlet: &&str| {
             let found = outlets.iter().find(|(name, _)| name == inlet);
             found.map(|(_, outlet)| Outlet::clone(outlet)).ok_or(OutputError::Graph { step: "looking for the outlets" })
         };
         let outlets = spec.format.inlets().iter().map(outlet).collect::<Result<Vec<_>, _>>()?;
         // Files and state changes block.
-        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, folder, &descriptions, outlets));
+        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, catalogue, &descriptions, outlets));
         let (take, events) = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
+        take.list().await;
         let (commands, inbox) = mpsc::unbounded_channel();
         let (sender, manifest) = watch::channel(take.manifest.clone());
         tokio::spawn(take.run(inbox, events, sender));

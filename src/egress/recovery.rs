@@ -17,6 +17,7 @@ use gstreamer_pbutils as gst_pbutils;
 
 use super::OutputError;
 use super::catalogue::Catalogue;
+use super::checksum;
 use super::format::{Container, Format};
 use super::manifest::{State, size_of};
 use super::mp4;
@@ -29,17 +30,21 @@ const SLOWEST_BYTES_PER_SECOND: u64 = 2_000_000;
 /// How long it may take to read the head of a file.
 const READABLE_WITHIN: gst::ClockTime = gst::ClockTime::from_seconds(10);
 
-/// Finalises all recordings that are marked as interrupted and were not tried before. Must be called within a Tokio
-/// runtime.
+/// Finalises all recordings that are marked as interrupted and were not tried before, and notes the checksums that a
+/// former server did not come to. Must be called within a Tokio runtime.
 pub async fn run(catalogue: Arc<Catalogue>) {
-    let listing = Arc::clone(&catalogue);
-    let interrupted = match tokio::task::spawn_blocking(move || listing.list()).await {
-        Ok(Ok(all)) => {
-            all.into_iter().filter(|manifest| manifest.state == State::Interrupted && manifest.error.is_none())
+    let ended = match catalogue.unchecked().await {
+        Ok(ended) => ended,
+        Err(error) => {
+            tracing::error!(%error, "nobody knows which recordings were interrupted");
+            return;
         }
-        _ => return,
     };
-    for mut manifest in interrupted {
+    for mut manifest in ended {
+        if manifest.state != State::Interrupted || manifest.error.is_some() {
+            checksum::note(&catalogue, &manifest).await;
+            continue;
+        }
         let folder = catalogue.folder().to_owned();
         match finalise(&manifest.media_path(&folder), manifest.format).await {
             Ok(duration) => {
@@ -52,13 +57,11 @@ pub async fn run(catalogue: Arc<Catalogue>) {
                 manifest.error = Some(error.to_string());
             }
         }
-        let noted = tokio::task::spawn_blocking(move || {
-            manifest.bytes = size_of(&manifest.media_path(&folder));
-            manifest.write(&folder)
-        });
-        if let Ok(Err(error)) = noted.await {
+        manifest.bytes = size_of(&manifest.media_path(&folder));
+        if let Err(error) = catalogue.save(&manifest).await {
             tracing::error!(%error, "a manifest is not up to date");
         }
+        checksum::note(&catalogue, &manifest).await;
     }
 }
 

@@ -47,9 +47,14 @@ impl Limits {
     /// # Errors
     /// When the system does not say.
     pub(super) fn look(&self, folder: &Path) -> Result<Space, OutputError> {
-        let about = rustix::fs::statvfs(folder).map_err(std::io::Error::from).map_err(OutputError::file(folder))?;
-        Ok(self.judge(about.f_bavail.saturating_mul(about.f_frsize)))
+        free(folder).map(|free| self.judge(free))
     }
+}
+
+/// How many bytes are free in the file system of `folder`. Blocks for a moment.
+pub(super) fn free(folder: &Path) -> Result<u64, OutputError> {
+    let about = rustix::fs::statvfs(folder).map_err(std::io::Error::from).map_err(OutputError::file(folder))?;
+    Ok(about.f_bavail.saturating_mul(about.f_frsize))
 }
 
 /// Bytes for people.

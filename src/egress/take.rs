@@ -1,6 +1,7 @@
 //! The task of a recording: from the file's claim to its finalisation. It alone changes the manifest.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gstreamer as gst;
@@ -8,6 +9,8 @@ use gstreamer::prelude::*;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::OutputError;
+use super::catalogue::Catalogue;
+use super::checksum;
 use super::format::Container;
 use super::gate::Gate;
 use super::manifest::{Attendee, Manifest, Pause, State, file_name, manifest_path, size_of, unix_ms};
@@ -34,7 +37,7 @@ const WRITE_TRIES: u32 = 1800;
 #[derive(Debug)]
 pub(super) struct Take {
     pub(super) manifest: Manifest,
-    folder: PathBuf,
+    catalogue: Arc<Catalogue>,
     links: Vec<Link>,
     outlets: Vec<Outlet>,
     gate: Gate,
@@ -47,10 +50,11 @@ impl Take {
     /// Claims the file and begins to write what leaves `outlets`. Blocks.
     pub(super) fn begin(
         spec: Spec,
-        folder: PathBuf,
+        catalogue: Arc<Catalogue>,
         descriptions: &Descriptions,
         outlets: Vec<Outlet>,
     ) -> Result<(Self, mpsc::Receiver<BusEvent>), OutputError> {
+        let folder = catalogue.folder().to_owned();
         match spec.limits.look(&folder)? {
             Space::Enough => {}
             Space::Low(free) => {
@@ -76,6 +80,7 @@ impl Take {
             pauses: Vec::new(),
             duration_ms: 0,
             bytes: 0,
+            sha256: None,
             error: None,
             participants: spec.participants,
         };
@@ -94,7 +99,7 @@ impl Take {
         }
         // The mix runs late: the keyframe that a link asks for shows a moment before the beginning, and is of no use.
         outlets[0].request_keyframe_at(from);
-        Ok((Self { manifest, folder, links, outlets, gate, limits, pipeline: Some(pipeline) }, events))
+        Ok((Self { manifest, catalogue, links, outlets, gate, limits, pipeline: Some(pipeline) }, events))
     }
 
     /// Runs until the file is finalised, or lost.
@@ -129,7 +134,7 @@ impl Take {
 
     /// How much is left, if that is too little to go on.
     async fn is_exhausted(&self) -> Option<u64> {
-        let (limits, folder) = (self.limits, self.folder.clone());
+        let (limits, folder) = (self.limits, self.catalogue.folder().to_owned());
         match tokio::task::spawn_blocking(move || limits.look(&folder)).await {
             Ok(Ok(Space::Exhausted(free))) => Some(free),
             Ok(Err(error)) => {
@@ -224,7 +229,7 @@ impl Take {
         self.end_pause();
         self.manifest.ended_at = Some(unix_ms(SystemTime::now()));
         self.manifest.duration_ms = u64::try_from(self.gate.duration().as_millis()).unwrap_or(u64::MAX);
-        self.manifest.bytes = size_of(&self.manifest.media_path(&self.folder));
+        self.manifest.bytes = size_of(&self.manifest.media_path(self.catalogue.folder()));
         let mut written = self.write().await;
         report.send_replace(self.manifest.clone());
         // Whoever makes space finds that the recording has ended.
@@ -235,12 +240,18 @@ impl Take {
             tokio::time::sleep(WRITE_AGAIN).await;
             written = self.write().await;
         }
+        checksum::note(&self.catalogue, &self.manifest).await;
+    }
+
+    /// Puts it on the list. A list that fails costs no recording: it is made good when the server starts again.
+    pub(super) async fn list(&self) {
+        self.write().await;
     }
 
     /// Nobody writes any more; what was written last may be torn.
     async fn trim(&mut self) {
         let (pipeline, format) = (self.pipeline.take(), self.manifest.format);
-        let path = self.manifest.media_path(&self.folder);
+        let path = self.manifest.media_path(self.catalogue.folder());
         let trim = move || {
             drop(pipeline);
             match format.container {
@@ -256,15 +267,8 @@ impl Take {
 
     /// Whether the manifest is up to date on the disk.
     async fn write(&self) -> bool {
-        let (manifest, folder) = (self.manifest.clone(), self.folder.clone());
-        match tokio::task::spawn_blocking(move || manifest.write(&folder)).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "a manifest is not up to date");
-                false
-            }
-            Err(_) => false,
-        }
+        let saved = self.catalogue.save(&self.manifest).await;
+        saved.inspect_err(|error| tracing::error!(%error, "a manifest is not up to date")).is_ok()
     }
 }
 

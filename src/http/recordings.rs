@@ -5,18 +5,18 @@
 //! | `POST /api/v1/rooms/{room}/recordings` with nothing or `{"kind", "container"}` | 201 and the recording, which now runs |
 //! | `POST /api/v1/recordings/{id}/pause`, `…/resume` | the recording, held or going on |
 //! | `POST /api/v1/recordings/{id}/stop` | the recording, its file finalised |
-//! | `GET /api/v1/recordings` | `{"recordings": […]}`, the newest first |
-//! | `GET /api/v1/recordings/{id}` | the recording |
+//! | `GET /api/v1/recordings` | `{"recordings": […], "next"}`, the newest first: see [`catalogue::Filter`] for what the query may say; `next` is the `cursor` of the next page |
+//! | `GET /api/v1/recordings/{id}` | the recording, as its manifest has it |
+//! | `DELETE /api/v1/recordings/{id}` | 204: it is gone, file and all |
 //! | `GET /api/v1/recordings/{id}/file` | the file, with ranges |
-
-use std::sync::Arc;
+//! | `GET /api/v1/recordings/{id}/thumbnail` | a JPEG, 320 pixels wide |
 
 use bytes::Bytes;
-use http::header::CONTENT_DISPOSITION;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sync_wrapper::SyncStream;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
@@ -25,16 +25,11 @@ use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
 use super::{Api, error};
-use crate::egress::catalogue::Catalogue;
+use crate::egress::OutputError;
+use crate::egress::catalogue;
 use crate::egress::format::{Container, Content, Format};
-use crate::egress::manifest::Manifest;
 use crate::id::{RecordingId, RoomName};
 use crate::room::RecordingError;
-
-#[derive(Debug, Serialize)]
-struct List {
-    recordings: Vec<Manifest>,
-}
 
 /// What a request for a recording may say.
 #[derive(Debug, Default, Deserialize)]
@@ -58,14 +53,37 @@ pub(super) fn routes(
     let pause = pause.then(|id, api| hold(id, api, true));
     let resume = warp::path!("api" / "v1" / "recordings" / String / "resume").and(warp::post()).and(api.clone());
     let resume = resume.then(|id, api| hold(id, api, false));
-    let list = warp::path!("api" / "v1" / "recordings").and(warp::get()).and(api.clone()).then(list);
+    let list = warp::path!("api" / "v1" / "recordings")
+        .and(warp::get())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(api.clone())
+        .then(list);
     let one = warp::path!("api" / "v1" / "recordings" / String).and(warp::get()).and(api.clone()).then(one);
+    let thumbnail = warp::path!("api" / "v1" / "recordings" / String / "thumbnail");
+    let thumbnail = thumbnail.and(warp::get()).and(api.clone()).then(thumbnail_of);
+    let delete = warp::path!("api" / "v1" / "recordings" / String).and(warp::delete()).and(api.clone()).then(delete);
     let file = warp::path!("api" / "v1" / "recordings" / String / "file")
         .and(warp::get().map(|| Method::GET).or(warp::head().map(|| Method::HEAD)).unify())
         .and(warp::header::headers_cloned())
         .and(api)
         .then(file);
-    start.or(stop).unify().or(pause).unify().or(resume).unify().or(list).unify().or(one).unify().or(file).unify()
+    start
+        .or(stop)
+        .unify()
+        .or(pause)
+        .unify()
+        .or(resume)
+        .unify()
+        .or(list)
+        .unify()
+        .or(one)
+        .unify()
+        .or(delete)
+        .unify()
+        .or(thumbnail)
+        .unify()
+        .or(file)
+        .unify()
 }
 
 async fn start(room: String, body: Bytes, api: Api) -> Response {
@@ -94,12 +112,16 @@ async fn start(room: String, body: Bytes, api: Api) -> Response {
 
 async fn stop(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
-    let Some(manifest) = look(&api, &id, Catalogue::get).await else { return unknown(&id) };
+    let manifest = match api.catalogue.get(&id).await {
+        Ok(Some(manifest)) => manifest,
+        Ok(None) => return unknown(&id),
+        Err(error) => return error::internal(&error.to_string()),
+    };
     if !manifest.state.is_running() {
         // Stopping twice is not an error: the caller gets what it wants to know.
         return warp::reply::json(&manifest).into_response();
     }
-    let Some(handle) = api.registry.recording_in(&id) else {
+    let Some(handle) = api.registry.recording_in(&id).await else {
         return error::recording(&RecordingError::NotRunning(id));
     };
     match handle.stop_recording(&id).await {
@@ -110,10 +132,12 @@ async fn stop(id: String, api: Api) -> Response {
 
 async fn hold(id: String, api: Api, paused: bool) -> Response {
     let id = RecordingId::from_remote(&id);
-    if look(&api, &id, Catalogue::get).await.is_none() {
-        return unknown(&id);
+    match api.catalogue.get(&id).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return unknown(&id),
+        Err(error) => return error::internal(&error.to_string()),
     }
-    let Some(handle) = api.registry.recording_in(&id) else {
+    let Some(handle) = api.registry.recording_in(&id).await else {
         return error::recording(&RecordingError::NotRunning(id));
     };
     match handle.pause_recording(&id, paused).await {
@@ -122,36 +146,60 @@ async fn hold(id: String, api: Api, paused: bool) -> Response {
     }
 }
 
-async fn list(api: Api) -> Response {
-    let catalogue = Arc::clone(&api.catalogue);
-    match tokio::task::spawn_blocking(move || catalogue.list()).await {
-        Ok(Ok(recordings)) => warp::reply::json(&List { recordings }).into_response(),
-        Ok(Err(error)) => error::internal(&error.to_string()),
+async fn list(query: String, api: Api) -> Response {
+    let filter: catalogue::Filter = match serde_html_form::from_str(&query) {
+        Ok(filter) => filter,
+        Err(error) => {
+            return error::reply(StatusCode::BAD_REQUEST, "bad_query", &format!("the query cannot be used: {error}"));
+        }
+    };
+    match api.catalogue.list(&filter).await {
+        Ok(page) => warp::reply::json(&page).into_response(),
         Err(error) => error::internal(&error.to_string()),
     }
 }
 
 async fn one(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
-    look(&api, &id, Catalogue::get)
-        .await
-        .map_or_else(|| unknown(&id), |manifest| warp::reply::json(&manifest).into_response())
+    match api.catalogue.get(&id).await {
+        Ok(Some(manifest)) => warp::reply::json(&manifest).into_response(),
+        Ok(None) => unknown(&id),
+        Err(error) => error::internal(&error.to_string()),
+    }
 }
 
-/// Looks into the catalogue, which reads files, off the async threads.
-async fn look<T: Send + 'static>(
-    api: &Api,
-    id: &RecordingId,
-    look: impl FnOnce(&Catalogue, &RecordingId) -> Option<T> + Send + 'static,
-) -> Option<T> {
-    let (catalogue, id) = (Arc::clone(&api.catalogue), id.clone());
-    tokio::task::spawn_blocking(move || look(&catalogue, &id)).await.ok().flatten()
+async fn thumbnail_of(id: String, api: Api) -> Response {
+    let id = RecordingId::from_remote(&id);
+    match api.catalogue.thumbnail(&id).await {
+        Ok(Some(jpeg)) => warp::reply::with_header(jpeg, CONTENT_TYPE, "image/jpeg").into_response(),
+        Ok(None) => unknown(&id),
+        Err(error @ OutputError::Running(_)) => {
+            error::reply(StatusCode::CONFLICT, "still_recording", &error.to_string())
+        }
+        Err(error) => error::reply(StatusCode::NOT_FOUND, "no_picture", &error.to_string()),
+    }
+}
+
+async fn delete(id: String, api: Api) -> Response {
+    let id = RecordingId::from_remote(&id);
+    match api.catalogue.remove(&id).await {
+        Ok(Some(_)) => StatusCode::NO_CONTENT.into_response(),
+        Ok(None) => unknown(&id),
+        Err(error @ OutputError::Running(_)) => {
+            error::reply(StatusCode::CONFLICT, "still_recording", &error.to_string())
+        }
+        Err(error) => error::internal(&error.to_string()),
+    }
 }
 
 async fn file(id: String, method: Method, headers: HeaderMap, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
     // The path comes from the catalogue, never from the request.
-    let Some(path) = look(&api, &id, Catalogue::media).await else { return unknown(&id) };
+    let path = match api.catalogue.media(&id).await {
+        Ok(Some(path)) => path,
+        Ok(None) => return unknown(&id),
+        Err(error) => return error::internal(&error.to_string()),
+    };
     let mut request = http::Request::new(http_body_util::Empty::<Bytes>::new());
     *request.method_mut() = method;
     *request.headers_mut() = headers;

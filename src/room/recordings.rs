@@ -97,18 +97,18 @@ impl Actor {
             participants: self.participants.values().map(|participant| attendee(&participant.member())).collect(),
             limits: limits(&self.context.config.disk),
         };
-        let folder = self.context.catalogue.folder();
         let outlets = [("video", mix.video()), ("audio", mix.audio())];
-        let recording = match Recording::start(spec, folder, &self.context.descriptions, &outlets).await {
-            Ok(recording) => recording,
-            Err(error) => {
-                self.end_idle_mix();
-                return Err(match error {
-                    OutputError::Space { .. } => RecordingError::Space(error.to_string()),
-                    _ => failed(&error),
-                });
-            }
-        };
+        let recording =
+            match Recording::start(spec, &self.context.catalogue, &self.context.descriptions, &outlets).await {
+                Ok(recording) => recording,
+                Err(error) => {
+                    self.end_idle_mix();
+                    return Err(match error {
+                        OutputError::Space { .. } => RecordingError::Space(error.to_string()),
+                        _ => failed(&error),
+                    });
+                }
+            };
         let mut manifest = recording.manifest();
         let begun = manifest.borrow_and_update().clone();
         tracing::info!(recording = %begun.id, "recording started");

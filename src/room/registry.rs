@@ -61,8 +61,8 @@ impl Registry {
 
     /// The room in which the recording runs.
     #[must_use]
-    pub fn recording_in(&self, id: &RecordingId) -> Option<RoomHandle> {
-        let manifest = self.context.catalogue.get(id)?;
+    pub async fn recording_in(&self, id: &RecordingId) -> Option<RoomHandle> {
+        let manifest = self.context.catalogue.get(id).await.ok()??;
         self.get(&RoomName::parse(&manifest.room).ok()?)
     }
 

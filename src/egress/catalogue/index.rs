@@ -1,0 +1,190 @@
+//! The recordings in a database, so that one finds some among many: SQLite, and no SQL that PostgreSQL refuses.
+//!
+//! It holds nothing that is not in the manifests: lost, it is made anew from them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+
+use super::filter::Filter;
+use crate::egress::OutputError;
+use crate::egress::manifest::Manifest;
+use crate::id::RecordingId;
+
+/// How long a query waits for another one.
+const BUSY: Duration = Duration::from_secs(5);
+const CONNECTIONS: u32 = 4;
+
+const SAVE: &str = "INSERT INTO recordings \
+    (id, room, kind, container, state, started_at, ended_at, duration_ms, bytes, sha256, manifest) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, started_at = excluded.started_at, \
+    ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, bytes = excluded.bytes, \
+    sha256 = excluded.sha256, manifest = excluded.manifest";
+const SAVE_ATTENDEE: &str =
+    "INSERT INTO attendees (recording, id, name) VALUES ($1, $2, $3) ON CONFLICT (recording, id) DO NOTHING";
+const GET: &str = "SELECT manifest FROM recordings WHERE id = $1";
+const REMOVE: &str = "DELETE FROM recordings WHERE id = $1";
+const ALL: &str = "SELECT id FROM recordings";
+const OLDEST: &str = "SELECT manifest FROM recordings WHERE ended_at IS NOT NULL ORDER BY ended_at, id LIMIT 1";
+const UNCHECKED: &str = "SELECT manifest FROM recordings WHERE ended_at IS NOT NULL AND sha256 IS NULL \
+    ORDER BY started_at, id";
+
+/// The database.
+#[derive(Debug, Clone)]
+pub(super) struct Index {
+    pool: SqlitePool,
+}
+
+impl Index {
+    /// Opens the database at `path`, making it if need be.
+    pub(super) async fn open(path: &Path) -> Result<Self, OutputError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(BUSY);
+        let pool =
+            SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY).connect_with(options).await?;
+        sqlx::migrate!("src/egress/catalogue/migrations").run(&pool).await.map_err(sqlx::Error::from)?;
+        Ok(Self { pool })
+    }
+
+    pub(super) async fn save(&self, manifest: &Manifest) -> Result<(), OutputError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(SAVE)
+            .bind(manifest.id.as_str())
+            .bind(&manifest.room)
+            .bind(word(&manifest.format.content))
+            .bind(word(&manifest.format.container))
+            .bind(word(&manifest.state))
+            .bind(big(manifest.started_at))
+            .bind(manifest.ended_at.map(big))
+            .bind(big(manifest.duration_ms))
+            .bind(big(manifest.bytes))
+            .bind(&manifest.sha256)
+            .bind(serde_json::to_string(manifest).map_err(|error| sqlx::Error::Encode(error.into()))?)
+            .execute(&mut *transaction)
+            .await?;
+        for attendee in &manifest.participants {
+            let save = sqlx::query(SAVE_ATTENDEE).bind(manifest.id.as_str()).bind(attendee.id.as_str());
+            save.bind(&attendee.name).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    pub(super) async fn get(&self, id: &RecordingId) -> Result<Option<Manifest>, OutputError> {
+        let found: Option<String> = sqlx::query_scalar(GET).bind(id.as_str()).fetch_optional(&self.pool).await?;
+        found.map(|text| read(&text)).transpose()
+    }
+
+    pub(super) async fn remove(&self, id: &RecordingId) -> Result<(), OutputError> {
+        sqlx::query(REMOVE).bind(id.as_str()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    pub(super) async fn ids(&self) -> Result<Vec<RecordingId>, OutputError> {
+        let all: Vec<String> = sqlx::query_scalar(ALL).fetch_all(&self.pool).await?;
+        Ok(all.iter().map(|id| RecordingId::from_remote(id)).collect())
+    }
+
+    /// What ended first.
+    pub(super) async fn oldest(&self) -> Result<Option<Manifest>, OutputError> {
+        let found: Option<String> = sqlx::query_scalar(OLDEST).fetch_optional(&self.pool).await?;
+        found.map(|text| read(&text)).transpose()
+    }
+
+    /// What has ended and has no checksum.
+    pub(super) async fn unchecked(&self) -> Result<Vec<Manifest>, OutputError> {
+        let all: Vec<String> = sqlx::query_scalar(UNCHECKED).fetch_all(&self.pool).await?;
+        all.iter().map(|text| read(text)).collect()
+    }
+
+    /// What `filter` lets through, the newest first: up to `most`.
+    pub(super) async fn find(&self, filter: &Filter, most: u32) -> Result<Vec<Manifest>, OutputError> {
+        let mut query = select(filter, most);
+        let found: Vec<String> = query.build_query_scalar().fetch_all(&self.pool).await?;
+        found.iter().map(|text| read(text)).collect()
+    }
+}
+
+fn select(filter: &Filter, most: u32) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("SELECT manifest FROM recordings WHERE started_at >= ");
+    query.push_bind(filter.from.map_or(0, big));
+    for (column, wanted) in [
+        (" AND room = ", filter.room.clone()),
+        (" AND state = ", filter.state.as_ref().map(word)),
+        (" AND kind = ", filter.kind.as_ref().map(word)),
+        (" AND container = ", filter.container.as_ref().map(word)),
+    ] {
+        if let Some(wanted) = wanted {
+            query.push(column).push_bind(wanted);
+        }
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND started_at < ").push_bind(big(until));
+    }
+    if let Some(who) = &filter.participant {
+        query.push(
+            " AND EXISTS (SELECT 1 FROM attendees WHERE attendees.recording = recordings.id AND (attendees.id = ",
+        );
+        query.push_bind(who.clone()).push(" OR attendees.name = ").push_bind(who.clone()).push("))");
+    }
+    if let Some((started_at, id)) = &filter.cursor {
+        query.push(" AND (started_at < ").push_bind(big(*started_at)).push(" OR (started_at = ");
+        query.push_bind(big(*started_at)).push(" AND recordings.id < ").push_bind(id.to_string()).push("))");
+    }
+    query.push(" ORDER BY started_at DESC, recordings.id DESC LIMIT ").push_bind(i64::from(most));
+    query
+}
+
+fn read(text: &str) -> Result<Manifest, OutputError> {
+    Ok(serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?)
+}
+
+/// Databases have no unsigned numbers.
+fn big(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The word for a value in JSON.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::dialect::PostgreSqlDialect;
+    use sqlparser::parser::Parser;
+    use sqlx::Execute;
+
+    use super::*;
+    use crate::egress::format::{Container, Content};
+    use crate::egress::manifest::State;
+
+    #[test]
+    fn postgresql_would_understand_every_statement() {
+        let everything = Filter {
+            room: Some("tea".into()),
+            state: Some(State::Complete),
+            kind: Some(Content::Mixed),
+            container: Some(Container::Mkv),
+            participant: Some("ann".into()),
+            from: Some(1),
+            until: Some(2),
+            cursor: Some((3, RecordingId::new())),
+            limit: 4,
+        };
+        // SQLite's mark of a parameter; the library writes PostgreSQL's for PostgreSQL.
+        let mut select = select(&everything, 5);
+        let select = select.build().sql().as_str().replace('?', "$1");
+        let migration = include_str!("migrations/0001_recordings.sql");
+        for sql in [SAVE, SAVE_ATTENDEE, GET, REMOVE, ALL, OLDEST, UNCHECKED, migration, &select] {
+            Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        }
+    }
+}

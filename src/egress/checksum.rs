@@ -1,0 +1,60 @@
+//! What a file was when it was whole: its SHA-256.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::catalogue::Catalogue;
+use super::manifest::Manifest;
+
+/// Notes the checksum of a recording that has ended; without a file there is none.
+pub(super) async fn note(catalogue: &Arc<Catalogue>, manifest: &Manifest) {
+    let path = manifest.media_path(catalogue.folder());
+    let sum = tokio::task::spawn_blocking(move || of(&path)).await;
+    let noted = match sum {
+        Ok(Ok(sum)) => catalogue.note_checksum(&manifest.id, sum).await.map_err(|error| error.to_string()),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = noted {
+        tracing::warn!(recording = %manifest.id, error, "a recording has no checksum: the next start tries again");
+    }
+}
+
+/// The SHA-256 of a file, in hexadecimal digits. Blocks.
+fn of(path: &Path) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut io::BufWriter::with_capacity(1 << 20, Writer(&mut digest)))?;
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Takes bytes in.
+struct Writer<'a>(&'a mut Sha256);
+
+impl io::Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_the_one_that_everybody_computes() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "abc").unwrap();
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(of(file.path()).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}
