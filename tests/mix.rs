@@ -122,13 +122,7 @@ async fn videos(mix: &Mix, count: usize) {
 
 fn spec() -> Spec {
     let room = RoomName::parse("../../a room").unwrap();
-    Spec {
-        id: RecordingId::new(),
-        format: Format::default(),
-        room,
-        participants: Vec::new(),
-        limits: Limits::default(),
-    }
+    Spec { id: RecordingId::new(), format: Format::default(), room, so_far: Vec::new(), limits: Limits::default() }
 }
 
 async fn catalogue(folder: &Path) -> Arc<Catalogue> {

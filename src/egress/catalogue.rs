@@ -60,7 +60,7 @@ impl Catalogue {
             }
         }
         for manifest in &manifests {
-            if index.get(&manifest.id).await?.as_ref() != Some(manifest) {
+            if index.get(&manifest.id).await?.as_ref() != Some(&manifest.brief()) {
                 index.save(manifest).await?;
             }
         }
@@ -83,7 +83,7 @@ impl Catalogue {
         Ok(Page::new(found, filter.limit))
     }
 
-    /// One recording.
+    /// One recording, without what happened in it.
     ///
     /// # Errors
     /// When the index cannot be read.
@@ -91,6 +91,16 @@ impl Catalogue {
         let mut found = self.index.get(id).await?;
         found.iter_mut().for_each(|manifest| self.bring_up_to_date(manifest));
         Ok(found)
+    }
+
+    /// The whole manifest of one recording, with all that happened.
+    ///
+    /// # Errors
+    /// When index or manifest cannot be read.
+    pub async fn manifest(&self, id: &RecordingId) -> Result<Option<Manifest>, OutputError> {
+        let Some(known) = self.index.get(id).await? else { return Ok(None) };
+        let path = manifest_path(&self.folder, &known.id);
+        blocking(move || Manifest::read(&path)).await.map(Some)
     }
 
     /// The file of one recording, if there is one.
@@ -150,7 +160,7 @@ impl Catalogue {
     /// Notes the checksum of a recording, if it is still there.
     pub(super) async fn note_checksum(&self, id: &RecordingId, sha256: String) -> Result<(), OutputError> {
         let _one = self.changes.lock().await;
-        let Some(mut manifest) = self.index.get(id).await? else { return Ok(()) };
+        let Some(mut manifest) = self.manifest(id).await? else { return Ok(()) };
         manifest.sha256 = Some(sha256);
         self.write(&manifest).await
     }
@@ -180,7 +190,11 @@ impl Catalogue {
 
     /// What has ended and has no checksum.
     pub(super) async fn unchecked(&self) -> Result<Vec<Manifest>, OutputError> {
-        self.index.unchecked().await
+        let mut all = Vec::new();
+        for id in self.index.unchecked().await? {
+            all.extend(self.manifest(&id).await?);
+        }
+        Ok(all)
     }
 
     async fn write(&self, manifest: &Manifest) -> Result<(), OutputError> {
@@ -261,6 +275,8 @@ mod tests {
             sha256: None,
             error: None,
             participants: Vec::new(),
+            events: Vec::new(),
+            events_lost: 0,
         }
     }
 

@@ -1,9 +1,10 @@
 //! What a recording holds, and in which file: pure.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Content {
     /// Picture and sound of the room's mix.
@@ -14,7 +15,7 @@ pub enum Content {
 }
 
 /// The file's format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Container {
     /// ISO base media (MP4, M4A), of fragments until it is finalised.
@@ -25,7 +26,7 @@ pub enum Container {
 }
 
 /// What a recording holds, and in which file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Format {
     /// What is recorded.
     #[serde(rename = "kind", default)]

@@ -5,14 +5,19 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OutputError;
 use super::format::Format;
+use super::happening::{Happening, Moment};
 use crate::id::{ParticipantId, RecordingId};
 
+/// A day of a busy room; some 10 MB.
+const MOST_EVENTS: usize = 100_000;
+
 /// How a recording fares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It is being written.
@@ -38,7 +43,7 @@ impl State {
 }
 
 /// A time that is not in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pause {
     /// When it began.
     pub from: u64,
@@ -47,19 +52,21 @@ pub struct Pause {
 }
 
 /// Somebody who was in the room while it was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attendee {
     /// Who.
+    #[schemars(with = "String")]
     pub id: ParticipantId,
     /// Their name.
     pub name: String,
 }
 
 /// One recording. Times are in milliseconds, moments since 1970.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     /// Which recording.
+    #[schemars(with = "String")]
     pub id: RecordingId,
     /// The room's name.
     pub room: String,
@@ -89,6 +96,17 @@ pub struct Manifest {
     pub error: Option<String>,
     /// Everybody who was there.
     pub participants: Vec<Attendee>,
+    /// What happened, in its order: only in the manifest file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Moment>,
+    /// How much more happened than is kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub events_lost: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Manifest {
@@ -97,6 +115,50 @@ impl Manifest {
     pub fn elapsed_ms(&self, now: u64) -> u64 {
         let rested: u64 = self.pauses.iter().map(|pause| pause.to.unwrap_or(now).saturating_sub(pause.from)).sum();
         now.saturating_sub(self.started_at).saturating_sub(rested)
+    }
+
+    /// Notes what happened when it had come `at_ms` far.
+    pub(super) fn note(&mut self, at_ms: u64, happening: Happening) {
+        if let Happening::Joined { participant, name } = &happening
+            && !self.participants.iter().any(|known| known.id == *participant)
+        {
+            self.participants.push(Attendee { id: participant.clone(), name: name.clone() });
+        }
+        if self.events.len() < MOST_EVENTS {
+            self.events.push(Moment { at_ms, happening });
+        } else {
+            self.events_lost += 1;
+        }
+    }
+
+    /// The same without what happened, which may be long.
+    #[must_use]
+    pub fn brief(&self) -> Self {
+        // Not cloned only to be thrown away.
+        let Self { id, room, format, file, state, started_at, ended_at, pauses, .. } = self;
+        Self {
+            id: id.clone(),
+            room: room.clone(),
+            format: *format,
+            file: file.clone(),
+            state: *state,
+            started_at: *started_at,
+            ended_at: *ended_at,
+            pauses: pauses.clone(),
+            duration_ms: self.duration_ms,
+            bytes: self.bytes,
+            sha256: self.sha256.clone(),
+            error: self.error.clone(),
+            participants: self.participants.clone(),
+            events: Vec::new(),
+            events_lost: 0,
+        }
+    }
+
+    /// What a manifest looks like, as JSON Schema.
+    #[must_use]
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
     }
 
     /// Where its media is. The name is made anew: one that is read from a file is not trusted to stay in the folder.
@@ -139,4 +201,17 @@ pub(super) fn size_of(path: &Path) -> u64 {
 #[must_use]
 pub fn unix_ms(moment: SystemTime) -> u64 {
     moment.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_schema_is_that_of_the_code() {
+        let published: serde_json::Value =
+            serde_json::from_str(include_str!("../../docs/recording.schema.json")).unwrap();
+        let code = serde_json::to_value(Manifest::schema()).unwrap();
+        assert_eq!(published, code, "put what GET /api/v1/schemas/recording answers into docs/recording.schema.json");
+    }
 }

@@ -13,6 +13,7 @@ pub mod catalogue;
 mod checksum;
 pub mod format;
 mod gate;
+pub mod happening;
 pub mod manifest;
 mod mp4;
 pub mod recording;

@@ -13,7 +13,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::OutputError;
 use super::catalogue::Catalogue;
 use super::format::Format;
-use super::manifest::{Attendee, Manifest};
+use super::happening::Happening;
+use super::manifest::Manifest;
 use super::space::Limits;
 use super::take::Take;
 use crate::id::{RecordingId, RoomName};
@@ -30,8 +31,8 @@ pub struct Spec {
     pub format: Format,
     /// The room.
     pub room: RoomName,
-    /// Who is there already.
-    pub participants: Vec<Attendee>,
+    /// How things are already: who is there, and sends what.
+    pub so_far: Vec<Happening>,
     /// How much space it leaves.
     pub limits: Limits,
 }
@@ -39,7 +40,7 @@ pub struct Spec {
 /// What the recording's task is told.
 #[derive(Debug)]
 pub(super) enum Command {
-    Joined(Attendee),
+    Happened(Happening),
     Pause { moment: gst::ClockTime, done: oneshot::Sender<Manifest> },
     Resume { moment: gst::ClockTime, done: oneshot::Sender<Manifest> },
     Stop,
@@ -77,7 +78,7 @@ impl Recording {
         let (take, events) = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
         take.list().await;
         let (commands, inbox) = mpsc::unbounded_channel();
-        let (sender, manifest) = watch::channel(take.manifest.clone());
+        let (sender, manifest) = watch::channel(take.manifest.brief());
         tokio::spawn(take.run(inbox, events, sender));
         Ok(Self { id, commands, manifest })
     }
@@ -94,10 +95,10 @@ impl Recording {
         self.manifest.clone()
     }
 
-    /// Notes that somebody came.
-    pub fn joined(&self, attendee: Attendee) {
+    /// Notes that something happened just now.
+    pub fn happened(&self, happening: Happening) {
         // After the end there is nothing to note.
-        let _ = self.commands.send(Command::Joined(attendee));
+        let _ = self.commands.send(Command::Happened(happening));
     }
 
     /// Holds it from this moment on, or lets it go on, and gives what is known of it once that is

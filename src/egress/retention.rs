@@ -97,6 +97,8 @@ mod tests {
             sha256: None,
             error: None,
             participants: Vec::new(),
+            events: Vec::new(),
+            events_lost: 0,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -13,7 +13,8 @@ use super::catalogue::Catalogue;
 use super::checksum;
 use super::format::Container;
 use super::gate::Gate;
-use super::manifest::{Attendee, Manifest, Pause, State, file_name, manifest_path, size_of, unix_ms};
+use super::happening::Happening;
+use super::manifest::{Manifest, Pause, State, file_name, manifest_path, size_of, unix_ms};
 use super::mp4;
 use super::recording::{Command, Spec};
 use super::space::{Limits, Space, megabytes};
@@ -32,6 +33,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often, and for how long, a last manifest is written again that could not be written: on a full disk, say.
 const WRITE_AGAIN: Duration = Duration::from_secs(2);
 const WRITE_TRIES: u32 = 1800;
+/// How many times as long as writing notes took it does something else.
+const REST: u32 = 20;
 
 /// What the recording's task owns.
 #[derive(Debug)]
@@ -42,6 +45,9 @@ pub(super) struct Take {
     outlets: Vec<Outlet>,
     gate: Gate,
     limits: Limits,
+    /// Whether something was noted that is not on the disk.
+    unwritten: bool,
+    rest_until: Instant,
     /// Kept for its drop, which ends it.
     pipeline: Option<Pipeline>,
 }
@@ -82,8 +88,11 @@ impl Take {
             bytes: 0,
             sha256: None,
             error: None,
-            participants: spec.participants,
+            participants: Vec::new(),
+            events: Vec::new(),
+            events_lost: 0,
         };
+        spec.so_far.into_iter().for_each(|happening| manifest.note(0, happening));
         let built = manifest.write(&folder).and_then(|()| build(&manifest, &path, descriptions));
         let (pipeline, events, mut links, gate) = built.inspect_err(|_| {
             // Nothing was recorded: leave nothing behind.
@@ -99,7 +108,20 @@ impl Take {
         }
         // The mix runs late: the keyframe that a link asks for shows a moment before the beginning, and is of no use.
         outlets[0].request_keyframe_at(from);
-        Ok((Self { manifest, catalogue, links, outlets, gate, limits, pipeline: Some(pipeline) }, events))
+        Ok((
+            Self {
+                manifest,
+                catalogue,
+                links,
+                outlets,
+                gate,
+                limits,
+                unwritten: false,
+                rest_until: Instant::now(),
+                pipeline: Some(pipeline),
+            },
+            events,
+        ))
     }
 
     /// Runs until the file is finalised, or lost.
@@ -114,7 +136,7 @@ impl Take {
         let ending = loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Joined(attendee)) => self.note(attendee).await,
+                    Some(Command::Happened(happening)) => self.note(happening),
                     Some(Command::Pause { moment, done }) => self.pause(moment, done, &report).await,
                     Some(Command::Resume { moment, done }) => self.resume(moment, done, &report).await,
                     Some(Command::Stop) | None => break self.finalise(&mut events).await.map(|()| None),
@@ -123,9 +145,12 @@ impl Take {
                     BusEventKind::Error(reason) => break Err(reason),
                     BusEventKind::Eos => break Err("the mix ended".to_owned()),
                 },
-                _ = look.tick() => if let Some(free) = self.is_exhausted().await {
+                _ = look.tick() => {
+                    self.write_notes().await;
+                    if let Some(free) = self.is_exhausted().await {
                     let reason = format!("it was ended because only {} MB were free", megabytes(free));
-                    break self.finalise(&mut events).await.map(|()| Some(reason));
+                        break self.finalise(&mut events).await.map(|()| Some(reason));
+                    }
                 },
             }
         };
@@ -145,10 +170,22 @@ impl Take {
         }
     }
 
-    async fn note(&mut self, attendee: Attendee) {
-        if !self.manifest.participants.iter().any(|known| known.id == attendee.id) {
-            self.manifest.participants.push(attendee);
+    fn note(&mut self, happening: Happening) {
+        if self.manifest.state == State::Paused && !happening.lasts() {
+            return;
+        }
+        let at = self.manifest.elapsed_ms(unix_ms(SystemTime::now()));
+        self.manifest.note(at, happening);
+        self.unwritten = true;
+    }
+
+    /// Writes what was noted, but does not spend its time with it when the manifest has become long.
+    async fn write_notes(&mut self) {
+        if self.unwritten && Instant::now() >= self.rest_until {
+            let began = Instant::now();
+            self.unwritten = false;
             self.write().await;
+            self.rest_until = Instant::now() + began.elapsed() * REST;
         }
     }
 
@@ -189,9 +226,9 @@ impl Take {
 
     async fn tell(&self, done: oneshot::Sender<Manifest>, report: &watch::Sender<Manifest>) {
         self.write().await;
-        report.send_replace(self.manifest.clone());
+        report.send_replace(self.manifest.brief());
         // Whoever asked may have gone.
-        let _ = done.send(self.manifest.clone());
+        let _ = done.send(self.manifest.brief());
     }
 
     /// Lets the picture of this moment come in, then ends the streams and waits for the file to be whole.
@@ -231,7 +268,7 @@ impl Take {
         self.manifest.duration_ms = u64::try_from(self.gate.duration().as_millis()).unwrap_or(u64::MAX);
         self.manifest.bytes = size_of(&self.manifest.media_path(self.catalogue.folder()));
         let mut written = self.write().await;
-        report.send_replace(self.manifest.clone());
+        report.send_replace(self.manifest.brief());
         // Whoever makes space finds that the recording has ended.
         for _ in 0..WRITE_TRIES {
             if written {

@@ -6,7 +6,9 @@
 //! | `POST /api/v1/recordings/{id}/pause`, `…/resume` | the recording, held or going on |
 //! | `POST /api/v1/recordings/{id}/stop` | the recording, its file finalised |
 //! | `GET /api/v1/recordings` | `{"recordings": […], "next"}`, the newest first: see [`catalogue::Filter`] for what the query may say; `next` is the `cursor` of the next page |
-//! | `GET /api/v1/recordings/{id}` | the recording, as its manifest has it |
+//! | `GET /api/v1/recordings/{id}` | the recording |
+//! | `GET /api/v1/recordings/{id}/manifest` | the same with all that happened in it |
+//! | `GET /api/v1/schemas/recording` | what a manifest looks like, as JSON Schema |
 //! | `DELETE /api/v1/recordings/{id}` | 204: it is gone, file and all |
 //! | `GET /api/v1/recordings/{id}/file` | the file, with ranges |
 //! | `GET /api/v1/recordings/{id}/thumbnail` | a JPEG, 320 pixels wide |
@@ -28,6 +30,7 @@ use super::{Api, error};
 use crate::egress::OutputError;
 use crate::egress::catalogue;
 use crate::egress::format::{Container, Content, Format};
+use crate::egress::manifest::Manifest;
 use crate::id::{RecordingId, RoomName};
 use crate::room::RecordingError;
 
@@ -59,6 +62,11 @@ pub(super) fn routes(
         .and(api.clone())
         .then(list);
     let one = warp::path!("api" / "v1" / "recordings" / String).and(warp::get()).and(api.clone()).then(one);
+    let manifest = warp::path!("api" / "v1" / "recordings" / String / "manifest");
+    let manifest = manifest.and(warp::get()).and(api.clone()).then(manifest_of);
+    let schema = warp::path!("api" / "v1" / "schemas" / "recording")
+        .and(warp::get())
+        .map(|| warp::reply::json(&Manifest::schema()).into_response());
     let thumbnail = warp::path!("api" / "v1" / "recordings" / String / "thumbnail");
     let thumbnail = thumbnail.and(warp::get()).and(api.clone()).then(thumbnail_of);
     let delete = warp::path!("api" / "v1" / "recordings" / String).and(warp::delete()).and(api.clone()).then(delete);
@@ -81,6 +89,10 @@ pub(super) fn routes(
         .or(delete)
         .unify()
         .or(thumbnail)
+        .unify()
+        .or(manifest)
+        .unify()
+        .or(schema)
         .unify()
         .or(file)
         .unify()
@@ -162,6 +174,15 @@ async fn list(query: String, api: Api) -> Response {
 async fn one(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
     match api.catalogue.get(&id).await {
+        Ok(Some(manifest)) => warp::reply::json(&manifest).into_response(),
+        Ok(None) => unknown(&id),
+        Err(error) => error::internal(&error.to_string()),
+    }
+}
+
+async fn manifest_of(id: String, api: Api) -> Response {
+    let id = RecordingId::from_remote(&id);
+    match api.catalogue.manifest(&id).await {
         Ok(Some(manifest)) => warp::reply::json(&manifest).into_response(),
         Ok(None) => unknown(&id),
         Err(error) => error::internal(&error.to_string()),

@@ -241,6 +241,7 @@ impl Actor {
     }
 
     pub(super) fn tell_others(&mut self, except: &ParticipantId, event: &Event) {
+        self.recordings.hear(event);
         let others: Vec<_> = self.participants.keys().filter(|id| *id != except).cloned().collect();
         for id in others {
             self.tell(&id, event.clone());
@@ -248,6 +249,7 @@ impl Actor {
     }
 
     pub(super) fn tell_all(&mut self, event: &Event) {
+        self.recordings.hear(event);
         let everybody: Vec<_> = self.participants.keys().cloned().collect();
         for id in everybody {
             self.tell(&id, event.clone());

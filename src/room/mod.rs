@@ -15,6 +15,7 @@ mod endpoints;
 mod error;
 mod event;
 mod held;
+mod minutes;
 mod mixing;
 mod model;
 mod moderation;

@@ -56,7 +56,6 @@ impl Actor {
             .map_err(|error| JoinError::Media(error.to_string()))?;
         tracing::info!(participant = %id, name = %participant.name, ?role, "joined");
         let member = participant.member();
-        self.recordings.joined(&member);
         self.mixing.add(&member);
         self.participants.insert(id.clone(), participant);
         // Both words are queued before anybody else's turn comes: each pair is announced exactly once.

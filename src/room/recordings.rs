@@ -8,11 +8,12 @@ use std::time::SystemTime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
-use super::{Event, Member, RecordingError, Running};
+use super::minutes::Minutes;
+use super::{Event, RecordingError, Running};
 use crate::config;
 use crate::egress::OutputError;
 use crate::egress::format::Format;
-use crate::egress::manifest::{Attendee, Manifest, State, unix_ms};
+use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Spec};
 use crate::egress::space::Limits;
 use crate::id::RecordingId;
@@ -29,6 +30,7 @@ pub(super) struct News(Manifest);
 #[derive(Debug)]
 pub(super) struct Recordings {
     active: Vec<Active>,
+    minutes: Minutes,
     news: mpsc::Sender<News>,
 }
 
@@ -53,7 +55,7 @@ impl Active {
 impl Recordings {
     pub(super) fn new() -> (Self, mpsc::Receiver<News>) {
         let (news, receiver) = mpsc::channel(1);
-        (Self { active: Vec::new(), news }, receiver)
+        (Self { active: Vec::new(), minutes: Minutes::default(), news }, receiver)
     }
 
     /// The recordings that people are to be told of, in the order in which they began.
@@ -66,11 +68,12 @@ impl Recordings {
         !self.active.is_empty()
     }
 
-    /// Notes somebody who came.
-    pub(super) fn joined(&self, member: &Member) {
-        self.active.iter().filter_map(|active| active.recording.as_ref()).for_each(|recording| {
-            recording.joined(attendee(member));
-        });
+    /// Notes what everybody is told, as far as it belongs into recordings.
+    pub(super) fn hear(&mut self, event: &Event) {
+        for happening in self.minutes.hear(event) {
+            let recordings = self.active.iter().filter_map(|active| active.recording.as_ref());
+            recordings.for_each(|recording| recording.happened(happening.clone()));
+        }
     }
 
     fn find(&mut self, id: &RecordingId) -> Option<&mut Active> {
@@ -94,7 +97,7 @@ impl Actor {
             id: RecordingId::new(),
             format,
             room: self.name.clone(),
-            participants: self.participants.values().map(|participant| attendee(&participant.member())).collect(),
+            so_far: self.recordings.minutes.so_far(),
             limits: limits(&self.context.config.disk),
         };
         let outlets = [("video", mix.video()), ("audio", mix.audio())];
@@ -217,8 +220,4 @@ fn running(manifest: &Manifest) -> Running {
         paused: manifest.state == State::Paused,
         elapsed_ms: manifest.elapsed_ms(unix_ms(SystemTime::now())),
     }
-}
-
-fn attendee(member: &Member) -> Attendee {
-    Attendee { id: member.id.clone(), name: member.name.to_string() }
 }

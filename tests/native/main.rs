@@ -11,6 +11,7 @@ mod common;
 
 mod flood;
 mod media;
+mod minutes;
 mod moderation;
 mod refusals;
 mod resume;

@@ -1,6 +1,6 @@
 //! The recordings in a database, so that one finds some among many: SQLite, and no SQL that PostgreSQL refuses.
 //!
-//! It holds nothing that is not in the manifests: lost, it is made anew from them.
+//! It holds the manifests without what happened, and nothing that is not in them: lost, it is made anew.
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,7 +29,7 @@ const GET: &str = "SELECT manifest FROM recordings WHERE id = $1";
 const REMOVE: &str = "DELETE FROM recordings WHERE id = $1";
 const ALL: &str = "SELECT id FROM recordings";
 const OLDEST: &str = "SELECT manifest FROM recordings WHERE ended_at IS NOT NULL ORDER BY ended_at, id LIMIT 1";
-const UNCHECKED: &str = "SELECT manifest FROM recordings WHERE ended_at IS NOT NULL AND sha256 IS NULL \
+const UNCHECKED: &str = "SELECT id FROM recordings WHERE ended_at IS NOT NULL AND sha256 IS NULL \
     ORDER BY started_at, id";
 
 /// The database.
@@ -67,7 +67,7 @@ impl Index {
             .bind(big(manifest.duration_ms))
             .bind(big(manifest.bytes))
             .bind(&manifest.sha256)
-            .bind(serde_json::to_string(manifest).map_err(|error| sqlx::Error::Encode(error.into()))?)
+            .bind(serde_json::to_string(&manifest.brief()).map_err(|error| sqlx::Error::Encode(error.into()))?)
             .execute(&mut *transaction)
             .await?;
         for attendee in &manifest.participants {
@@ -99,9 +99,9 @@ impl Index {
     }
 
     /// What has ended and has no checksum.
-    pub(super) async fn unchecked(&self) -> Result<Vec<Manifest>, OutputError> {
+    pub(super) async fn unchecked(&self) -> Result<Vec<RecordingId>, OutputError> {
         let all: Vec<String> = sqlx::query_scalar(UNCHECKED).fetch_all(&self.pool).await?;
-        all.iter().map(|text| read(text)).collect()
+        Ok(all.iter().map(|id| RecordingId::from_remote(id)).collect())
     }
 
     /// What `filter` lets through, the newest first: up to `most`.

@@ -1,0 +1,103 @@
+//! What happens in a room while it is recorded, on the recording's own clock.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::ParticipantId;
+
+/// Something that happened. Sources are `microphone`, `camera`, `screen` or `screenAudio`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Happening {
+    /// Somebody came, or was there when it began.
+    Joined {
+        /// Who.
+        #[schemars(with = "String")]
+        participant: ParticipantId,
+        /// Their name.
+        name: String,
+    },
+    /// Somebody went.
+    Left {
+        /// Who.
+        #[schemars(with = "String")]
+        participant: ParticipantId,
+    },
+    /// Somebody lost the connection; their place is kept for a while.
+    Reconnecting {
+        /// Who.
+        #[schemars(with = "String")]
+        participant: ParticipantId,
+    },
+    /// Somebody is back.
+    Reconnected {
+        /// Who.
+        #[schemars(with = "String")]
+        participant: ParticipantId,
+    },
+    /// Somebody sends something new.
+    Published {
+        /// Who.
+        #[schemars(with = "String")]
+        participant: ParticipantId,
+        /// What.
+        source: String,
+    },
+    /// Somebody no longer sends something.
+    Unpublished {
+        /// Who.
+        #[schemars(with = "String")]
+        participant: ParticipantId,
+        /// What.
+        source: String,
+    },
+    /// Something is silenced or blanked.
+    Muted {
+        /// Whose.
+        #[schemars(with = "String")]
+        participant: ParticipantId,
+        /// What.
+        source: String,
+    },
+    /// It is no longer.
+    Unmuted {
+        /// Whose.
+        #[schemars(with = "String")]
+        participant: ParticipantId,
+        /// What.
+        source: String,
+    },
+    /// Somebody else speaks, or nobody.
+    Speaker {
+        /// Who.
+        #[schemars(with = "Option<String>")]
+        participant: Option<ParticipantId>,
+    },
+    /// Somebody wrote something.
+    Chat {
+        /// Who.
+        #[schemars(with = "String")]
+        participant: ParticipantId,
+        /// What.
+        text: String,
+    },
+}
+
+impl Happening {
+    /// Whether it says how things are from then on, and so matters even where it happened in a pause.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        !matches!(self, Self::Chat { .. })
+    }
+}
+
+/// When something happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Moment {
+    /// How far the recording had come, in milliseconds.
+    pub at_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub happening: Happening,
+}
