@@ -1,4 +1,21 @@
-// The part of the REST API that the page uses. No DOM in here.
+// The part of the REST API that the pages use. No DOM in here.
+
+/**
+ * @typedef {{ atMs: number, type: string, participant?: string | null, source?: string, text?: string }} Moment
+ *
+ * @typedef {object} Manifest  see docs/recording.schema.json
+ * @property {string} id
+ * @property {string} room
+ * @property {string} kind
+ * @property {string} container
+ * @property {string} state
+ * @property {number} startedAt
+ * @property {number} durationMs
+ * @property {number} bytes
+ * @property {string | null} error
+ * @property {{ id: string, name: string }[]} participants
+ * @property {Moment[]} [events]
+ */
 
 /**
  * @param {string} method
@@ -37,3 +54,15 @@ export const stopRecording = (id) => call('POST', `/recordings/${encodeURICompon
 
 /** @param {string} id */
 export const recordingFile = (id) => `/api/v1/recordings/${encodeURIComponent(id)}/file`;
+
+/** @param {string} id */
+export const recordingThumbnail = (id) => `/api/v1/recordings/${encodeURIComponent(id)}/thumbnail`;
+
+/** @param {URLSearchParams} query @returns {Promise<{ recordings: Manifest[], next: string | null }>} */
+export const listRecordings = (query) => call('GET', `/recordings?${query}`);
+
+/** With all that happened in it. @param {string} id @returns {Promise<Manifest>} */
+export const recordingManifest = (id) => call('GET', `/recordings/${encodeURIComponent(id)}/manifest`);
+
+/** @param {string} id */
+export const deleteRecording = (id) => call('DELETE', `/recordings/${encodeURIComponent(id)}`);

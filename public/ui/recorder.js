@@ -1,6 +1,7 @@
 // The Record button, and the sign that everyone in the room sees while a recording runs.
 
 import { pauseRecording, recordingFile, resumeRecording, startRecording, stopRecording } from '../api.js';
+import { elapsed } from './clock.js';
 import { byId, listen, setIcon } from './dom.js';
 
 /** @typedef {import('../client.js').Client} Client */
@@ -152,12 +153,4 @@ export class Recorder {
     if (text) text.textContent = running ? 'Stop' : 'Record';
     this.#button.setAttribute('aria-label', running ? 'Stop recording' : 'Record this call');
   }
-}
-
-/** 75000 → 1:15. @param {number} ms */
-export function elapsed(ms) {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  if (parts[0] === 0) parts.shift();
-  return parts.map((part, place) => (place === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
 }

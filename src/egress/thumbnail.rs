@@ -10,8 +10,10 @@ use super::OutputError;
 
 /// Its width in pixels; the height follows.
 const WIDTH: i32 = 320;
-/// How much of the recording has passed in it, as a divisor: the beginning is dull.
+/// How much of the recording has passed in it, as a divisor, but not less than so much where there is twice that: in the
+/// beginning nobody is to be seen yet.
 const INTO: u64 = 10;
+const NOT_BEFORE: gst::ClockTime = gst::ClockTime::from_seconds(3);
 /// How long each step may take.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
 
@@ -31,7 +33,8 @@ pub(super) fn make(media: &Path, duration: gst::ClockTime) -> Result<Vec<u8>, Ou
     pipeline.0.set_state(gst::State::Paused).map_err(no("opening it"))?;
     settle(&pipeline.0).map_err(no("decoding it"))?;
     // Where it cannot be sought, the beginning has to do.
-    if pipeline.0.seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT, duration / INTO).is_ok() {
+    let at = (duration / INTO).max(NOT_BEFORE.min(duration / 2));
+    if pipeline.0.seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE, at).is_ok() {
         settle(&pipeline.0).map_err(no("seeking in it"))?;
     }
     let missing = || OutputError::Picture { path: media.to_owned(), step: "looking for a picture" };

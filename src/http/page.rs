@@ -26,6 +26,7 @@ pub(super) fn routes() -> impl Filter<Extract = (Response,), Error = Rejection> 
         |path: FullPath, headers: http::HeaderMap| async move {
             let name = match path.as_str() {
                 "/" => "index.html",
+                "/recordings" => "recordings.html",
                 other => other.trim_start_matches('/'),
             };
             let file = Public::get(name).ok_or_else(warp::reject::not_found)?;

@@ -1,14 +1,12 @@
 // What people do at the page besides seeing and hearing each other.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
+import { accessible } from './access.mjs';
 import { fill, hasTiles, join, tileOf, waiting } from './call.mjs';
 import { newPage, startChromium, startServer } from './lab.mjs';
 
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let server;
 let chromium;
 
@@ -37,16 +35,6 @@ async function about(page, id, item) {
   if (!(await page.isVisible('#people-panel'))) await page.click('#people');
   await page.click(`#people-list [data-participant="${id}"] .person-menu`);
   await page.click(`[role=menuitem]:has-text("${item}")`);
-}
-
-/** Fails with the serious violations that axe-core finds. */
-async function accessible(page) {
-  // By the debugger: the page's policy allows no inline script.
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document));
-  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  const words = grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} (${failureSummary})`).join('; ')}`);
-  assert.deepEqual(words, []);
 }
 
 test('devices are chosen before the call and remembered', async (t) => {

@@ -1,0 +1,114 @@
+// The page of recordings, on recordings of calls in Chromium.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { accessible } from './access.mjs';
+import { join, seesAndHears } from './call.mjs';
+import { newPage, startChromium, startServer, until } from './lab.mjs';
+
+let server;
+let chromium;
+
+before(async () => {
+  server = await startServer();
+  chromium = await startChromium(server.url);
+});
+after(async () => {
+  await chromium?.close();
+  await server?.stop();
+});
+
+/** Records a call of two for some seconds, in which the host writes something; gives what the server says of it. */
+async function record(t, room) {
+  const [host, guest] = await Promise.all([newPage(t, chromium), newPage(t, chromium)]);
+  await join(host, server, room, 'host');
+  await join(guest, server, room, '<b>guest</b>');
+  await Promise.all([host, guest].map((page) => seesAndHears(page, 1)));
+  const start = await fetch(`${server.url}/api/v1/rooms/${room}/recordings`, { method: 'POST' });
+  assert.equal(start.status, 201);
+  const { id } = await start.json();
+  await host.waitForSelector('#recording-badge', { state: 'visible' });
+  await until('three seconds of recording', async () => (await host.textContent('#recording-time')) >= '0:03');
+  await host.click('#chat');
+  await host.fill('#chat-text', 'see <i>this</i>');
+  await host.press('#chat-text', 'Enter');
+  await until('another second', async () => (await host.textContent('#recording-time')) >= '0:04');
+  const stop = await fetch(`${server.url}/api/v1/recordings/${id}/stop`, { method: 'POST' });
+  assert.equal((await stop.json()).state, 'complete');
+  return id;
+}
+
+const cards = (page) => page.locator('#shelf .card').count();
+const says = (page, part) => until(`the page to say ${part}`, async () => (await page.textContent('#words')).includes(part));
+
+test('recordings are found, watched with what happened in them, and deleted', async (t) => {
+  const id = await record(t, 'studio');
+  const page = await newPage(t, chromium);
+  await page.setViewportSize({ width: 1100, height: 800 });
+  await page.goto(`${server.url}/recordings`);
+  await says(page, '1 recording');
+  await until('a picture of it', () => page.$eval('#shelf img', (image) => image.complete && image.naturalWidth === 320));
+  assert.match(await page.textContent('#shelf .length'), /^0:0[4-9]$/);
+  assert.equal(await page.textContent('#shelf .who'), 'host, <b>guest</b>');
+  await accessible(page);
+
+  await page.click('#shelf .poster');
+  const video = '#player video';
+  await until('it to play', () => page.$eval(video, (media) => media.currentTime > 0.5 && media.videoWidth === 1280));
+  const lines = () => page.$$eval('#moments li', (all) => all.map((line) => line.textContent));
+  await until('what happened', async () => (await lines()).length >= 3);
+  const all = await lines();
+  assert.ok(all.includes('0:00host joined') && all.includes('0:00<b>guest</b> joined'), all.join(' | '));
+  const said = all.findIndex((line) => /^0:0[3-5]host: see <i>this<\/i>$/.test(line));
+  assert.ok(said >= 0, all.join(' | '));
+  await page.$eval(video, (media) => media.pause());
+  await page.click(`#moments li:nth-child(${said + 1}) button`);
+  await until('the player to be there', () => page.$eval(video, (media) => media.currentTime > 2.9 && !media.seeking));
+  await accessible(page);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.locator(video).count(), 0, 'nothing is loaded any more');
+
+  await page.fill('#room', 'elsewhere');
+  await page.press('#room', 'Enter');
+  await says(page, 'no recordings');
+  assert.equal(await cards(page), 0);
+  assert.ok(page.url().endsWith('?room=elsewhere'), page.url());
+  await page.goBack();
+  await says(page, '1 recording');
+
+  await page.click('#shelf .delete');
+  await page.click('#deletion .choices >> text=Keep it');
+  assert.equal(await cards(page), 1);
+  await page.click('#shelf .delete');
+  await accessible(page);
+  await page.click('#delete');
+  await says(page, 'deleted');
+  assert.equal(await cards(page), 0);
+  assert.equal((await fetch(`${server.url}/api/v1/recordings/${id}`)).status, 404);
+  assert.deepEqual(page.complaints, []);
+});
+
+test('many recordings come page by page, also on a phone', async (t) => {
+  const page = await newPage(t, chromium);
+  await page.setViewportSize({ width: 360, height: 700 });
+  const all = Array.from({ length: 30 }, (_, at) => ({
+    id: `r${at}`, room: `room-${'x'.repeat(at)}`, kind: at % 3 === 0 ? 'audio' : 'mixed', container: 'mp4', startedAt: 1e12 + at, durationMs: at * 61_000,
+    bytes: at * 1e6, state: ['complete', 'failed', 'recovered', 'recording'][at % 4], error: null, participants: [],
+  }));
+  await page.route('**/api/v1/recordings?*', (route) => {
+    const cursor = Number(new URL(route.request().url()).searchParams.get('cursor') ?? 0);
+    const limit = Number(new URL(route.request().url()).searchParams.get('limit'));
+    const end = cursor + limit;
+    route.fulfill({ json: { recordings: all.slice(cursor, end), next: end < all.length ? String(end) : null } });
+  });
+  await page.goto(`${server.url}/recordings`);
+  await says(page, '24 recordings, and there are more');
+  await page.click('#more');
+  await says(page, '30 recordings');
+  assert.equal(await cards(page), 30);
+  assert.equal(await page.isVisible('#more'), false);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(wide <= 0, `${wide} pixels too wide`);
+  assert.equal(await page.locator('.card').nth(3).locator('.delete').isDisabled(), true, 'what runs is not deleted');
+});
