@@ -398,19 +398,18 @@ fn small_disk(megabytes: usize) -> tempfile::TempDir {
     folder
 }
 
-fn configured(text: &str) -> tempfile::NamedTempFile {
-    let file = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
-    std::fs::write(file.path(), text).expect("room for it");
-    file
+/// A server whose recordings have 100 MB, and these bounds of free space.
+async fn on_small_disk(lab: &lab::Lab, bounds: &str) -> Server {
+    let config = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
+    std::fs::write(config.path(), format!("[disk]\n{bounds}")).expect("room for it");
+    Server::start_in(lab, small_disk(100), &["--config", config.path().to_str().expect("text")]).await
 }
 
 #[test]
 fn a_disk_that_fills_up_ends_recordings_in_time_and_takes_no_new_ones() {
     lab::run(|lab| async move {
-        let config = configured("[disk]\nwarn_mb = 80\nrefuse_mb = 60\nstop_mb = 30");
-        let disk = small_disk(100);
-        let other = disk.path().join("something else");
-        let server = Server::start_in(&lab, disk, &["--config", config.path().to_str().expect("text")]).await;
+        let server = on_small_disk(&lab, "warn_mb = 80\nrefuse_mb = 60\nstop_mb = 30").await;
+        let other = server.recordings().join("something else");
         let people = company(&server, 2).await;
         people[0].watch(&people[1], 5).await;
         let (id, begun) = start(&server).await;
@@ -444,10 +443,8 @@ fn a_disk_that_fills_up_ends_recordings_in_time_and_takes_no_new_ones() {
 #[test]
 fn a_disk_that_is_full_costs_what_no_longer_fits_and_nothing_else() {
     lab::run(|lab| async move {
-        let config = configured("[disk]\nwarn_mb = 0\nrefuse_mb = 0\nstop_mb = 0");
-        let disk = small_disk(100);
-        let other = disk.path().join("something else");
-        let server = Server::start_in(&lab, disk, &["--config", config.path().to_str().expect("text")]).await;
+        let server = on_small_disk(&lab, "warn_mb = 0\nrefuse_mb = 0\nstop_mb = 0").await;
+        let other = server.recordings().join("something else");
         let people = company(&server, 2).await;
         people[0].watch(&people[1], 5).await;
         let (id, begun) = start(&server).await;

@@ -5,6 +5,7 @@
 //!
 //! Invariant: one change at a time, and each first to the manifest, then to the index.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -53,8 +54,9 @@ impl Catalogue {
         })
         .await?;
         let index = Index::open(&folder.join(INDEX)).await?;
+        let known: HashSet<&str> = manifests.iter().map(|manifest| manifest.id.as_str()).collect();
         for id in index.ids().await? {
-            if !manifests.iter().any(|manifest| manifest.id == id) {
+            if !known.contains(id.as_str()) {
                 tracing::info!(recording = %id, "a recording was removed by hand");
                 index.remove(&id).await?;
             }
@@ -157,12 +159,17 @@ impl Catalogue {
         self.write(manifest).await
     }
 
-    /// Notes the checksum of a recording, if it is still there.
-    pub(super) async fn note_checksum(&self, id: &RecordingId, sha256: String) -> Result<(), OutputError> {
+    /// Changes what is known of a recording, and says whether it was still there to be changed.
+    pub(super) async fn update(
+        &self,
+        id: &RecordingId,
+        change: impl FnOnce(&mut Manifest),
+    ) -> Result<bool, OutputError> {
         let _one = self.changes.lock().await;
-        let Some(mut manifest) = self.manifest(id).await? else { return Ok(()) };
-        manifest.sha256 = Some(sha256);
-        self.write(&manifest).await
+        let Some(mut manifest) = self.manifest(id).await? else { return Ok(false) };
+        change(&mut manifest);
+        self.write(&manifest).await?;
+        Ok(true)
     }
 
     /// Deletes a recording with its file, and says what it was; nothing if there is none.
@@ -192,7 +199,10 @@ impl Catalogue {
     pub(super) async fn unchecked(&self) -> Result<Vec<Manifest>, OutputError> {
         let mut all = Vec::new();
         for id in self.index.unchecked().await? {
-            all.extend(self.manifest(&id).await?);
+            match self.manifest(&id).await {
+                Ok(manifest) => all.extend(manifest),
+                Err(error) => tracing::warn!(recording = %id, %error, "a recording is left as it is"),
+            }
         }
         Ok(all)
     }
@@ -262,21 +272,11 @@ mod tests {
 
     fn manifest(started_at: u64, state: State) -> Manifest {
         Manifest {
-            id: RecordingId::new(),
-            room: "../tea".into(),
-            format: Format::default(),
             file: "../secret.mp4".into(),
             state,
             started_at,
             ended_at: (!state.is_running()).then_some(started_at + 1),
-            pauses: Vec::new(),
-            duration_ms: 0,
-            bytes: 0,
-            sha256: None,
-            error: None,
-            participants: Vec::new(),
-            events: Vec::new(),
-            events_lost: 0,
+            ..Manifest::new(RecordingId::new(), "../tea".into(), Format::default())
         }
     }
 
@@ -391,7 +391,8 @@ mod tests {
         assert!(matches!(catalogue.remove(&runs.id).await, Err(OutputError::Running(id)) if id == runs.id));
         assert!(runs.media_path(folder.path()).exists());
         // Its checksum comes too late, and brings nothing back.
-        catalogue.note_checksum(&ended.id, "ab".into()).await.unwrap();
+        let late = catalogue.update(&ended.id, |manifest| manifest.sha256 = Some("ab".into())).await.unwrap();
+        assert!(!late);
         assert!(!manifest_path(folder.path(), &ended.id).exists());
         assert_eq!(ids(&catalogue, Filter::default()).await, [runs.id]);
     }

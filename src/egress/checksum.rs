@@ -15,7 +15,10 @@ pub(super) async fn note(catalogue: &Arc<Catalogue>, manifest: &Manifest) {
     let path = manifest.media_path(catalogue.folder());
     let sum = tokio::task::spawn_blocking(move || of(&path)).await;
     let noted = match sum {
-        Ok(Ok(sum)) => catalogue.note_checksum(&manifest.id, sum).await.map_err(|error| error.to_string()),
+        Ok(Ok(sum)) => {
+            let noted = catalogue.update(&manifest.id, |manifest| manifest.sha256 = Some(sum)).await;
+            noted.map(drop).map_err(|error| error.to_string())
+        }
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),

@@ -101,3 +101,8 @@ pub struct Moment {
     #[serde(flatten)]
     pub happening: Happening,
 }
+
+/// The word that stands for a value in JSON.
+pub(crate) fn word<T: Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -110,6 +110,28 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Manifest {
+    /// A recording that begins now.
+    #[must_use]
+    pub(super) fn new(id: RecordingId, room: String, format: Format) -> Self {
+        Self {
+            file: file_name(&id, format),
+            id,
+            room,
+            format,
+            state: State::Recording,
+            started_at: unix_ms(SystemTime::now()),
+            ended_at: None,
+            pauses: Vec::new(),
+            duration_ms: 0,
+            bytes: 0,
+            sha256: None,
+            error: None,
+            participants: Vec::new(),
+            events: Vec::new(),
+            events_lost: 0,
+        }
+    }
+
     /// How long it has run until `now`, without its pauses.
     #[must_use]
     pub fn elapsed_ms(&self, now: u64) -> u64 {

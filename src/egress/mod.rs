@@ -24,7 +24,7 @@ mod take;
 mod thumbnail;
 mod timeline;
 
-/// Why an output does not start.
+/// Why an output, or what is known of recordings, is not to be had.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// A description is not fit for use.
@@ -48,10 +48,8 @@ pub enum OutputError {
         free_mb: u64,
     },
     /// A recording shows nothing, or nothing yet.
-    #[error("there is no picture of {path}: {step} failed")]
+    #[error("there is no picture of this recording: {step} failed")]
     Picture {
-        /// The media.
-        path: PathBuf,
         /// What was being done.
         step: &'static str,
     },

@@ -76,7 +76,8 @@ impl Recording {
         // Files and state changes block.
         let begun = tokio::task::spawn_blocking(move || Take::begin(spec, catalogue, &descriptions, outlets));
         let (take, events) = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
-        take.list().await;
+        // Puts it on the list. A list that fails costs no recording: it is made good at the next write, or start.
+        take.write().await;
         let (commands, inbox) = mpsc::unbounded_channel();
         let (sender, manifest) = watch::channel(take.manifest.brief());
         tokio::spawn(take.run(inbox, events, sender));

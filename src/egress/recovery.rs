@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Invariant: the file that was cut off is replaced only by one that is whole, at once. Whatever goes wrong, it stays as
-//! it is, and plays up to where it was cut off. One at a time, in a task of its own: the server serves meanwhile.
+//! it is but for a torn end, and plays up to where it was cut off. One at a time, in a task of its own: the server serves meanwhile.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,28 +40,34 @@ pub async fn run(catalogue: Arc<Catalogue>) {
             return;
         }
     };
-    for mut manifest in ended {
+    for manifest in ended {
         if manifest.state != State::Interrupted || manifest.error.is_some() {
             checksum::note(&catalogue, &manifest).await;
             continue;
         }
-        let folder = catalogue.folder().to_owned();
-        match finalise(&manifest.media_path(&folder), manifest.format).await {
+        let media = manifest.media_path(catalogue.folder());
+        let finalised = finalise(&media, manifest.format).await;
+        match &finalised {
             Ok(duration) => {
-                manifest.state = State::Recovered;
-                manifest.duration_ms = duration.mseconds();
-                tracing::info!(recording = %manifest.id, duration_ms = manifest.duration_ms, "an interrupted recording is whole again");
+                tracing::info!(recording = %manifest.id, duration_ms = duration.mseconds(), "an interrupted recording is whole again");
             }
             Err(error) => {
                 tracing::warn!(recording = %manifest.id, %error, "an interrupted recording stays as it is: it plays up to where it was cut off");
-                manifest.error = Some(error.to_string());
             }
         }
-        manifest.bytes = size_of(&manifest.media_path(&folder));
-        if let Err(error) = catalogue.save(&manifest).await {
-            tracing::error!(%error, "a manifest is not up to date");
+        let noted = catalogue.update(&manifest.id, |manifest| {
+            match &finalised {
+                Ok(duration) => (manifest.state, manifest.duration_ms) = (State::Recovered, duration.mseconds()),
+                Err(error) => manifest.error = Some(error.to_string()),
+            }
+            manifest.bytes = size_of(&media);
+        });
+        match noted.await {
+            Ok(true) => checksum::note(&catalogue, &manifest).await,
+            // It was deleted meanwhile, and is not to come back.
+            Ok(false) => drop(tokio::fs::remove_file(&media).await),
+            Err(error) => tracing::error!(%error, "a manifest is not up to date"),
         }
-        checksum::note(&catalogue, &manifest).await;
     }
 }
 

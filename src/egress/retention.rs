@@ -66,7 +66,9 @@ pub async fn run(catalogue: Arc<Catalogue>, keep: Keep) {
 
 async fn tidy(catalogue: &Catalogue, keep: Keep) -> Result<(), OutputError> {
     while let Some(oldest) = catalogue.oldest().await? {
-        let free = free(catalogue.folder())?;
+        let folder = catalogue.folder().to_owned();
+        let free = tokio::task::spawn_blocking(move || free(&folder)).await;
+        let free = free.map_err(|_| OutputError::Graph { step: "looking at the disk" })??;
         let Some(reason) = keep.judge(&oldest, unix_ms(SystemTime::now()), free) else { return Ok(()) };
         catalogue.remove(&oldest.id).await?;
         tracing::info!(recording = %oldest.id, ?reason, free_mb = megabytes(free), "a recording was deleted: it need not be kept");
@@ -84,21 +86,9 @@ mod tests {
 
     fn manifest(ended_at: Option<u64>) -> Manifest {
         Manifest {
-            id: RecordingId::new(),
-            room: "tea".into(),
-            format: Format::default(),
-            file: String::new(),
             state: if ended_at.is_some() { State::Complete } else { State::Recording },
-            started_at: 1,
             ended_at,
-            pauses: Vec::new(),
-            duration_ms: 0,
-            bytes: 0,
-            sha256: None,
-            error: None,
-            participants: Vec::new(),
-            events: Vec::new(),
-            events_lost: 0,
+            ..Manifest::new(RecordingId::new(), "tea".into(), Format::default())
         }
     }
 

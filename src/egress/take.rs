@@ -71,27 +71,10 @@ impl Take {
             }
         }
         let limits = spec.limits;
-        let file = file_name(&spec.id, spec.format);
-        let path = folder.join(&file);
+        let path = folder.join(file_name(&spec.id, spec.format));
         // Claimed before the sink opens it again: a recording never overwrites anything.
         std::fs::File::create_new(&path).map_err(OutputError::file(&path))?;
-        let mut manifest = Manifest {
-            id: spec.id,
-            room: spec.room.to_string(),
-            format: spec.format,
-            file,
-            state: State::Recording,
-            started_at: unix_ms(SystemTime::now()),
-            ended_at: None,
-            pauses: Vec::new(),
-            duration_ms: 0,
-            bytes: 0,
-            sha256: None,
-            error: None,
-            participants: Vec::new(),
-            events: Vec::new(),
-            events_lost: 0,
-        };
+        let mut manifest = Manifest::new(spec.id, spec.room.to_string(), spec.format);
         spec.so_far.into_iter().for_each(|happening| manifest.note(0, happening));
         let built = manifest.write(&folder).and_then(|()| build(&manifest, &path, descriptions));
         let (pipeline, events, mut links, gate) = built.inspect_err(|_| {
@@ -148,7 +131,7 @@ impl Take {
                 _ = look.tick() => {
                     self.write_notes().await;
                     if let Some(free) = self.is_exhausted().await {
-                    let reason = format!("it was ended because only {} MB were free", megabytes(free));
+                        let reason = format!("it was ended because only {} MB were free", megabytes(free));
                         break self.finalise(&mut events).await.map(|()| Some(reason));
                     }
                 },
@@ -183,8 +166,7 @@ impl Take {
     async fn write_notes(&mut self) {
         if self.unwritten && Instant::now() >= self.rest_until {
             let began = Instant::now();
-            self.unwritten = false;
-            self.write().await;
+            self.unwritten = !self.write().await;
             self.rest_until = Instant::now() + began.elapsed() * REST;
         }
     }
@@ -280,11 +262,6 @@ impl Take {
         checksum::note(&self.catalogue, &self.manifest).await;
     }
 
-    /// Puts it on the list. A list that fails costs no recording: it is made good when the server starts again.
-    pub(super) async fn list(&self) {
-        self.write().await;
-    }
-
     /// Nobody writes any more; what was written last may be torn.
     async fn trim(&mut self) {
         let (pipeline, format) = (self.pipeline.take(), self.manifest.format);
@@ -303,7 +280,7 @@ impl Take {
     }
 
     /// Whether the manifest is up to date on the disk.
-    async fn write(&self) -> bool {
+    pub(super) async fn write(&self) -> bool {
         let saved = self.catalogue.save(&self.manifest).await;
         saved.inspect_err(|error| tracing::error!(%error, "a manifest is not up to date")).is_ok()
     }

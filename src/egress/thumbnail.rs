@@ -27,7 +27,7 @@ pub(super) fn path(media: &Path) -> PathBuf {
 /// # Errors
 /// When there is no picture to be had from the file.
 pub(super) fn make(media: &Path, duration: gst::ClockTime) -> Result<Vec<u8>, OutputError> {
-    let no = |step| move |_| OutputError::Picture { path: media.to_owned(), step };
+    let no = |step| move |_| OutputError::Picture { step };
     let (pipeline, sink) = build(media).map_err(|_| OutputError::Graph { step: "building a thumbnail" })?;
     let pipeline = Ended(pipeline);
     pipeline.0.set_state(gst::State::Paused).map_err(no("opening it"))?;
@@ -37,7 +37,7 @@ pub(super) fn make(media: &Path, duration: gst::ClockTime) -> Result<Vec<u8>, Ou
     if pipeline.0.seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE, at).is_ok() {
         settle(&pipeline.0).map_err(no("seeking in it"))?;
     }
-    let missing = || OutputError::Picture { path: media.to_owned(), step: "looking for a picture" };
+    let missing = || OutputError::Picture { step: "looking for a picture" };
     let sample = sink.try_pull_preroll(PATIENCE).ok_or_else(missing)?;
     let data = sample.buffer().and_then(|buffer| buffer.map_readable().ok()).ok_or_else(missing)?;
     Ok(data.to_vec())

@@ -124,10 +124,9 @@ async fn start(room: String, body: Bytes, api: Api) -> Response {
 
 async fn stop(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
-    let manifest = match api.catalogue.get(&id).await {
-        Ok(Some(manifest)) => manifest,
-        Ok(None) => return unknown(&id),
-        Err(error) => return error::internal(&error.to_string()),
+    let manifest = match found(&id, api.catalogue.get(&id).await) {
+        Ok(manifest) => manifest,
+        Err(refusal) => return refusal,
     };
     if !manifest.state.is_running() {
         // Stopping twice is not an error: the caller gets what it wants to know.
@@ -144,10 +143,8 @@ async fn stop(id: String, api: Api) -> Response {
 
 async fn hold(id: String, api: Api, paused: bool) -> Response {
     let id = RecordingId::from_remote(&id);
-    match api.catalogue.get(&id).await {
-        Ok(Some(_)) => {}
-        Ok(None) => return unknown(&id),
-        Err(error) => return error::internal(&error.to_string()),
+    if let Err(refusal) = found(&id, api.catalogue.get(&id).await) {
+        return refusal;
     }
     let Some(handle) = api.registry.recording_in(&id).await else {
         return error::recording(&RecordingError::NotRunning(id));
@@ -173,53 +170,36 @@ async fn list(query: String, api: Api) -> Response {
 
 async fn one(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
-    match api.catalogue.get(&id).await {
-        Ok(Some(manifest)) => warp::reply::json(&manifest).into_response(),
-        Ok(None) => unknown(&id),
-        Err(error) => error::internal(&error.to_string()),
-    }
+    found(&id, api.catalogue.get(&id).await)
+        .map_or_else(|refusal| refusal, |manifest| warp::reply::json(&manifest).into_response())
 }
 
 async fn manifest_of(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
-    match api.catalogue.manifest(&id).await {
-        Ok(Some(manifest)) => warp::reply::json(&manifest).into_response(),
-        Ok(None) => unknown(&id),
-        Err(error) => error::internal(&error.to_string()),
-    }
+    found(&id, api.catalogue.manifest(&id).await)
+        .map_or_else(|refusal| refusal, |manifest| warp::reply::json(&manifest).into_response())
 }
 
 async fn thumbnail_of(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
-    match api.catalogue.thumbnail(&id).await {
-        Ok(Some(jpeg)) => warp::reply::with_header(jpeg, CONTENT_TYPE, "image/jpeg").into_response(),
-        Ok(None) => unknown(&id),
-        Err(error @ OutputError::Running(_)) => {
-            error::reply(StatusCode::CONFLICT, "still_recording", &error.to_string())
-        }
-        Err(error) => error::reply(StatusCode::NOT_FOUND, "no_picture", &error.to_string()),
-    }
+    found(&id, api.catalogue.thumbnail(&id).await).map_or_else(
+        |refusal| refusal,
+        |jpeg| warp::reply::with_header(jpeg, CONTENT_TYPE, "image/jpeg").into_response(),
+    )
 }
 
 async fn delete(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
-    match api.catalogue.remove(&id).await {
-        Ok(Some(_)) => StatusCode::NO_CONTENT.into_response(),
-        Ok(None) => unknown(&id),
-        Err(error @ OutputError::Running(_)) => {
-            error::reply(StatusCode::CONFLICT, "still_recording", &error.to_string())
-        }
-        Err(error) => error::internal(&error.to_string()),
-    }
+    found(&id, api.catalogue.remove(&id).await)
+        .map_or_else(|refusal| refusal, |_| StatusCode::NO_CONTENT.into_response())
 }
 
 async fn file(id: String, method: Method, headers: HeaderMap, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
     // The path comes from the catalogue, never from the request.
-    let path = match api.catalogue.media(&id).await {
-        Ok(Some(path)) => path,
-        Ok(None) => return unknown(&id),
-        Err(error) => return error::internal(&error.to_string()),
+    let path = match found(&id, api.catalogue.media(&id).await) {
+        Ok(path) => path,
+        Err(refusal) => return refusal,
     };
     let mut request = http::Request::new(http_body_util::Empty::<Bytes>::new());
     *request.method_mut() = method;
@@ -240,10 +220,18 @@ async fn file(id: String, method: Method, headers: HeaderMap, api: Api) -> Respo
     }
 }
 
-fn unknown(id: &RecordingId) -> Response {
-    error::reply(
-        StatusCode::NOT_FOUND,
-        "no_such_recording",
-        &format!("there is no recording {id}: see GET /api/v1/recordings"),
-    )
+/// What the catalogue gave, or the answer that says why it gave nothing.
+#[expect(clippy::result_large_err, reason = "an answer is made either way")]
+fn found<T>(id: &RecordingId, looked: Result<Option<T>, OutputError>) -> Result<T, Response> {
+    let (status, code, message) = match looked {
+        Ok(Some(found)) => return Ok(found),
+        Ok(None) => {
+            let message = format!("there is no recording {id}: see GET /api/v1/recordings");
+            (StatusCode::NOT_FOUND, "no_such_recording", message)
+        }
+        Err(error @ OutputError::Running(_)) => (StatusCode::CONFLICT, "still_recording", error.to_string()),
+        Err(error @ OutputError::Picture { .. }) => (StatusCode::NOT_FOUND, "no_picture", error.to_string()),
+        Err(error) => return Err(error::internal(&error.to_string())),
+    };
+    Err(error::reply(status, code, &message))
 }

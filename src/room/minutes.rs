@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Event;
 use super::model::{Connection, Member, Source, Track};
-use crate::egress::happening::Happening;
+use crate::egress::happening::{Happening, word};
 use crate::id::ParticipantId;
 
 /// What is known of everybody.
@@ -58,7 +58,7 @@ fn changes(before: Option<&Member>, now: &Member) -> Vec<Happening> {
     }
     for source in Source::ALL {
         let find = |member: &Member| member.tracks.iter().find(|track| track.source == source).copied();
-        let word = || word(source);
+        let word = || word(&source);
         let (was, is) = (before.and_then(find), find(now));
         match (was, is) {
             (None, Some(_)) => changes.push(Happening::Published { participant: participant(), source: word() }),
@@ -75,16 +75,6 @@ fn changes(before: Option<&Member>, now: &Member) -> Vec<Happening> {
         }
     }
     changes
-}
-
-fn word(source: Source) -> String {
-    let word = match source {
-        Source::Microphone => "microphone",
-        Source::Camera => "camera",
-        Source::Screen => "screen",
-        Source::ScreenAudio => "screenAudio",
-    };
-    word.to_owned()
 }
 
 #[cfg(test)]

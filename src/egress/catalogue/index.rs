@@ -10,6 +10,7 @@ use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::filter::Filter;
 use crate::egress::OutputError;
+use crate::egress::happening::word;
 use crate::egress::manifest::Manifest;
 use crate::id::RecordingId;
 
@@ -149,11 +150,6 @@ fn read(text: &str) -> Result<Manifest, OutputError> {
 /// Databases have no unsigned numbers.
 fn big(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// The word for a value in JSON.
-fn word<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[cfg(test)]
