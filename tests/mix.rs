@@ -8,7 +8,7 @@ use std::time::Duration;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use plenum::egress::catalogue::{Catalogue, Filter};
-use plenum::egress::format::Format;
+use plenum::egress::format::Choice;
 use plenum::egress::manifest::State;
 use plenum::egress::recording::{Recording, Spec};
 use plenum::egress::space::Limits;
@@ -18,7 +18,7 @@ use plenum::media::description::Descriptions;
 use plenum::media::link::Outlet;
 use plenum::media::pipeline::Pipeline;
 use plenum::mix::layout::{self, Placement, Size};
-use plenum::mix::{Mix, MixSettings};
+use plenum::mix::{Encoding, Mix, MixSettings};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -122,7 +122,13 @@ async fn videos(mix: &Mix, count: usize) {
 
 fn spec() -> Spec {
     let room = RoomName::parse("../../a room").unwrap();
-    Spec { id: RecordingId::new(), format: Format::default(), room, so_far: Vec::new(), limits: Limits::default() }
+    Spec {
+        id: RecordingId::new(),
+        format: Choice::default().resolve(Codec::Vp8).unwrap(),
+        room,
+        so_far: Vec::new(),
+        limits: Limits::default(),
+    }
 }
 
 async fn catalogue(folder: &Path) -> Arc<Catalogue> {
@@ -130,8 +136,12 @@ async fn catalogue(folder: &Path) -> Arc<Catalogue> {
 }
 
 async fn record(catalogue: &Arc<Catalogue>, descriptions: &Descriptions, mix: &Mix) -> Recording {
-    let outlets = [("video", mix.video()), ("audio", mix.audio())];
-    Recording::start(spec(), catalogue, descriptions, &outlets).await.unwrap()
+    let spec = spec();
+    let mut encoded = Vec::new();
+    for encoding in spec.format.encodings() {
+        encoded.push(mix.encode(encoding).await.unwrap());
+    }
+    Recording::start(spec, catalogue, descriptions, encoded).await.unwrap()
 }
 
 /// Lets `span` be recorded.
@@ -288,6 +298,7 @@ async fn a_recording_shows_and_sounds_like_the_room() {
     let tall = Synthetic::new("Tall Blue", Some(((288, 512), BLUE)), Codec::H264, 900);
     let voice = Synthetic::new("Only Voice", None, Codec::Vp8, 1400);
     [&wide, &tall, &voice].iter().for_each(|someone| someone.join(&mix));
+    let _looked_at = mix.encode(Encoding::H264).await.unwrap();
     videos(&mix, 2).await;
 
     let recording = record(&catalogue(folder.path()).await, &descriptions, &mix).await;
@@ -429,7 +440,7 @@ async fn a_killed_server_leaves_a_recording_that_plays() {
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].state, State::Interrupted);
     let wall = (killed_at - all[0].started_at) as f64 / 1000.0;
-    let length = duration(&catalogue.media(&all[0].id).await.unwrap().unwrap());
+    let length = duration(&catalogue.media(&all[0].id, None).await.unwrap().unwrap());
     println!("killed after {wall} s: {length} s play");
     assert!(length > wall - 2.0 && length <= wall + 0.1, "{length} s of {wall} s play");
 }
@@ -440,10 +451,10 @@ async fn a_failing_output_ends_alone() {
     let folder = tempfile::tempdir().unwrap();
     let replacements = tempfile::tempdir().unwrap();
     std::fs::create_dir(replacements.path().join("output")).unwrap();
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/output/mixed-mp4.launch"))
-        .unwrap();
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/output/mp4.launch")).unwrap();
     let broken = text.replace("! filesink", "! identity error-after=12 ! filesink");
-    std::fs::write(replacements.path().join("output/mixed-mp4.launch"), broken).unwrap();
+    std::fs::write(replacements.path().join("output/mp4.launch"), broken).unwrap();
     let broken = Descriptions::with_replacements(replacements.path()).unwrap();
 
     let mix = Mix::start("failing", MixSettings::default(), &Descriptions::built_in()).await.unwrap();
@@ -472,10 +483,12 @@ async fn the_cost_of_a_mix() {
         let all: Vec<_> =
             (0..count).map(|index| Synthetic::new(&format!("p{index}"), moving, Codec::Vp8, 400)).collect();
         all.iter().for_each(|someone| someone.join(&mix));
+        let encoded = mix.encode(Encoding::H264).await.unwrap();
+        let _heard = mix.encode(Encoding::Aac).await.unwrap();
         videos(&mix, all.len()).await;
         let frames = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
         let counter = frames.clone();
-        mix.video().element().static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        encoded.outlet().element().static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
             counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             gst::PadProbeReturn::Ok
         });

@@ -47,18 +47,22 @@ async fn start_as(server: &Server, format: &Value) -> (String, Instant) {
 }
 
 /// Every format: what to ask for, the end of the file's name, and what is in it.
-fn formats() -> [(Value, &'static str, &'static [&'static str]); 4] {
+fn formats() -> [(Value, &'static str, &'static [&'static str]); 8] {
     [
         (json!({"kind": "mixed", "container": "mp4"}), "mp4", &["aac", "h264"]),
         (json!({"kind": "mixed", "container": "mkv"}), "mkv", &["aac", "h264"]),
+        (json!({"kind": "mixed", "container": "webm"}), "webm", &["opus", "vp8"]),
+        (json!({"kind": "mixed", "container": "mp4", "audioCodec": "opus"}), "mp4", &["h264", "opus"]),
+        (json!({"kind": "mixed", "container": "mkv", "videoCodec": "vp8"}), "mkv", &["aac", "vp8"]),
         (json!({"kind": "audio", "container": "mp4"}), "m4a", &["aac"]),
         (json!({"kind": "audio", "container": "mkv"}), "mka", &["aac"]),
+        (json!({"kind": "audio", "container": "webm"}), "webm", &["opus"]),
     ]
 }
 
 /// What every recording of two people has, whatever its format.
 fn judge_format(path: &Path, codecs: &[&str], looks: &[Look], wall: f64, clock: f64) {
-    let pictures = codecs.contains(&"h264");
+    let pictures = codecs.iter().any(|codec| ["h264", "vp8"].contains(codec));
     let tiles = if pictures { tiles(path, calm(path, looks), looks) } else { Vec::new() };
     let film = Recording::open(path, &tiles);
     assert_eq!(film.codecs, codecs, "{}", path.display());
@@ -131,7 +135,10 @@ fn every_format_at_once_and_each_with_an_end_of_its_own() {
         }
         let (status, error) = server.post("/api/v1/rooms/tea/recordings", &formats()[1].0).await;
         assert_eq!((status, &error["code"]), (409, &json!("already_recording")), "{error}");
-        for bad in [json!({"kind": "hologram"}), json!({"container": "avi"}), json!({"colour": "red"}), json!([1])] {
+        let webm = json!({"container": "webm", "audioCodec": "aac"});
+        for bad in
+            [json!({"kind": "hologram"}), json!({"container": "avi"}), json!({"colour": "red"}), json!([1]), webm]
+        {
             let (status, error) = server.post("/api/v1/rooms/tea/recordings", &bad).await;
             assert_eq!((status, &error["code"]), (400, &json!("bad_format")), "{bad}: {error}");
         }
@@ -140,7 +147,7 @@ fn every_format_at_once_and_each_with_an_end_of_its_own() {
         let mut ended = Vec::new();
         for (id, begun, extension, codecs) in running {
             let entry = stop(&server, &id).await;
-            assert_eq!(entry["file"], json!(format!("{id}.{extension}")), "{entry}");
+            assert_eq!(entry["files"][0]["name"], json!(format!("{id}.{extension}")), "{entry}");
             ended.push((id, begun.elapsed().as_secs_f64(), codecs));
             // The others go on.
             people[0].watch(&people[1], 1).await;
@@ -560,12 +567,12 @@ fn recordings_are_found_checked_and_deleted() {
         }
 
         let path = format!("/api/v1/recordings/{first}");
-        let checked = |entry: &Value| entry["sha256"].is_string();
+        let checked = |entry: &Value| entry["files"][0]["sha256"].is_string();
         let entry = server.get_until(&path, Duration::from_secs(10), checked).await;
         let file = server.download(&format!("{path}/file")).await;
         let sum = Command::new("sha256sum").arg(file.path()).output().expect("sha256sum runs");
         let sum = String::from_utf8(sum.stdout).expect("text");
-        assert_eq!(sum.split(' ').next(), entry["sha256"].as_str());
+        assert_eq!(sum.split(' ').next(), entry["files"][0]["sha256"].as_str());
 
         let thumbnail = async |id: &str| {
             let url = server.url(&format!("/api/v1/recordings/{id}/thumbnail"));

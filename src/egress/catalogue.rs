@@ -19,7 +19,7 @@ pub use filter::{Filter, Page};
 
 use self::index::Index;
 use super::OutputError;
-use super::manifest::{Manifest, State, manifest_path, size_of, unix_ms};
+use super::manifest::{Manifest, State, manifest_path, unix_ms};
 use super::thumbnail;
 use crate::id::RecordingId;
 
@@ -105,13 +105,14 @@ impl Catalogue {
         blocking(move || Manifest::read(&path)).await.map(Some)
     }
 
-    /// The file of one recording, if there is one.
+    /// The file of that name of one recording, or its first, if there is one.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn media(&self, id: &RecordingId) -> Result<Option<PathBuf>, OutputError> {
+    pub async fn media(&self, id: &RecordingId, name: Option<&str>) -> Result<Option<PathBuf>, OutputError> {
         let found = self.index.get(id).await?;
-        Ok(found.map(|manifest| manifest.media_path(&self.folder)).filter(|path| path.is_file()))
+        let path = found.and_then(|manifest| manifest.file(name).map(|file| file.name.within(&self.folder)));
+        Ok(path.filter(|path| path.is_file()))
     }
 
     /// A small picture of a recording, as JPEG; nothing if there is no recording.
@@ -125,9 +126,11 @@ impl Catalogue {
         }
         // One at a time, so that nobody decodes at the cost of the calls.
         let _one = self.thumbnails.lock().await;
-        let media = manifest.media_path(&self.folder);
-        let duration = gst::ClockTime::from_mseconds(manifest.duration_ms);
-        let path = thumbnail::path(&media);
+        let shown = manifest.files.iter().find(|file| file.has_pictures());
+        let shown = shown.ok_or(OutputError::Picture { step: "looking for a file with pictures" })?;
+        let media = shown.name.within(&self.folder);
+        let duration = gst::ClockTime::from_mseconds(shown.duration_ms);
+        let path = thumbnail::path(&self.folder, id);
         let kept = path.clone();
         let made = blocking(move || {
             if let Ok(known) = std::fs::read(&path) {
@@ -183,8 +186,9 @@ impl Catalogue {
             return Err(OutputError::Running(id.clone()));
         }
         // The manifest goes last: until then the recording is known, and can be deleted again.
-        let media = manifest.media_path(&self.folder);
-        let paths = [thumbnail::path(&media), media, manifest_path(&self.folder, id)];
+        let media = manifest.files.iter().map(|file| file.name.within(&self.folder));
+        let known = [thumbnail::path(&self.folder, id)].into_iter().chain(media);
+        let paths: Vec<_> = known.chain([manifest_path(&self.folder, id)]).collect();
         blocking(move || paths.iter().try_for_each(|path| delete(path))).await?;
         self.index.remove(id).await?;
         Ok(Some(manifest))
@@ -215,7 +219,7 @@ impl Catalogue {
 
     fn bring_up_to_date(&self, manifest: &mut Manifest) {
         if manifest.state.is_running() {
-            manifest.bytes = size_of(&manifest.media_path(&self.folder));
+            manifest.weigh(&self.folder);
             manifest.duration_ms = manifest.elapsed_ms(unix_ms(SystemTime::now()));
         }
     }
@@ -223,13 +227,13 @@ impl Catalogue {
 
 /// A former server left it unfinished.
 fn interrupt(manifest: &mut Manifest, folder: &Path) {
-    let media = manifest.media_path(folder);
-    let written = std::fs::metadata(&media).and_then(|metadata| metadata.modified());
-    let ended = unix_ms(written.unwrap_or_else(|_| SystemTime::now())).max(manifest.started_at);
+    let touched = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let written = manifest.files.iter().filter_map(|file| touched(file.name.within(folder))).max();
+    let ended = unix_ms(written.unwrap_or_else(SystemTime::now)).max(manifest.started_at);
     manifest.state = State::Interrupted;
     manifest.ended_at = Some(ended);
     manifest.duration_ms = manifest.elapsed_ms(ended);
-    manifest.bytes = size_of(&media);
+    manifest.weigh(folder);
     tracing::warn!(recording = %manifest.id, bytes = manifest.bytes, "a recording was interrupted; it plays up to that moment");
 }
 
@@ -266,18 +270,27 @@ async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::egress::format::{Container, Format};
+    use crate::egress::file::{FileName, MediaFile};
+    use crate::egress::format::{Choice, Container};
     use crate::egress::manifest::Attendee;
     use crate::id::ParticipantId;
+    use crate::media::Codec;
 
     fn manifest(started_at: u64, state: State) -> Manifest {
+        let manifest =
+            Manifest::new(RecordingId::new(), "../tea".into(), Choice::default().resolve(Codec::Vp8).unwrap());
+        let name = FileName::whole(&manifest.id, "mp4");
         Manifest {
-            file: "../secret.mp4".into(),
+            files: vec![MediaFile::new(name, Vec::new(), 0)],
             state,
             started_at,
             ended_at: (!state.is_running()).then_some(started_at + 1),
-            ..Manifest::new(RecordingId::new(), "../tea".into(), Format::default())
+            ..manifest
         }
+    }
+
+    fn media(manifest: &Manifest, folder: &Path) -> PathBuf {
+        manifest.files[0].name.within(folder)
     }
 
     async fn ids(catalogue: &Catalogue, filter: Filter) -> Vec<RecordingId> {
@@ -290,16 +303,19 @@ mod tests {
         let (old, new) = (manifest(1, State::Complete), manifest(2, State::Recording));
         old.write(folder.path()).unwrap();
         new.write(folder.path()).unwrap();
-        std::fs::write(new.media_path(folder.path()), "media").unwrap();
+        std::fs::write(media(&new, folder.path()), "media").unwrap();
         std::fs::write(folder.path().join("broken.json"), "{").unwrap();
+        let mut thief = manifest(3, State::Complete);
+        thief.files.clone_from(&old.files);
+        thief.write(folder.path()).unwrap();
 
         let catalogue = Catalogue::open(folder.path()).await.unwrap();
         let all = catalogue.list(&Filter::default()).await.unwrap().recordings;
         assert_eq!(all.iter().map(|m| &m.id).collect::<Vec<_>>(), [&new.id, &old.id]);
         assert_eq!((all[0].state, all[0].bytes), (State::Interrupted, 5));
         assert!(all[0].ended_at.is_some_and(|at| at > 2));
-        assert!(catalogue.media(&new.id).await.unwrap().is_some());
-        assert!(catalogue.media(&old.id).await.unwrap().is_none());
+        assert!(catalogue.media(&new.id, None).await.unwrap().is_some());
+        assert!(catalogue.media(&old.id, None).await.unwrap().is_none());
     }
 
     #[tokio::test]
@@ -310,7 +326,7 @@ mod tests {
         std::fs::write(folder.path().join("secret.json"), "{}").unwrap();
         for id in ["../secret", "..", "", "a/b", "a\0b", "%", "' OR 1 = 1 --", &"a".repeat(65)] {
             let id = RecordingId::from_remote(id);
-            assert!(catalogue.media(&id).await.unwrap().is_none(), "{id:?}");
+            assert!(catalogue.media(&id, None).await.unwrap().is_none(), "{id:?}");
             assert!(catalogue.get(&id).await.unwrap().is_none(), "{id:?}");
             assert!(catalogue.remove(&id).await.unwrap().is_none(), "{id:?}");
         }
@@ -383,15 +399,15 @@ mod tests {
         let (ended, runs) = (manifest(1, State::Complete), manifest(2, State::Recording));
         for each in [&ended, &runs] {
             catalogue.save(each).await.unwrap();
-            std::fs::write(each.media_path(folder.path()), "media").unwrap();
+            std::fs::write(media(each, folder.path()), "media").unwrap();
         }
         assert_eq!(catalogue.remove(&ended.id).await.unwrap().as_ref(), Some(&ended));
-        assert!(!ended.media_path(folder.path()).exists() && !manifest_path(folder.path(), &ended.id).exists());
+        assert!(!media(&ended, folder.path()).exists() && !manifest_path(folder.path(), &ended.id).exists());
         assert_eq!(catalogue.remove(&ended.id).await.unwrap(), None);
         assert!(matches!(catalogue.remove(&runs.id).await, Err(OutputError::Running(id)) if id == runs.id));
-        assert!(runs.media_path(folder.path()).exists());
+        assert!(media(&runs, folder.path()).exists());
         // Its checksum comes too late, and brings nothing back.
-        let late = catalogue.update(&ended.id, |manifest| manifest.sha256 = Some("ab".into())).await.unwrap();
+        let late = catalogue.update(&ended.id, |manifest| manifest.bytes = 9).await.unwrap();
         assert!(!late);
         assert!(!manifest_path(folder.path(), &ended.id).exists());
         assert_eq!(ids(&catalogue, Filter::default()).await, [runs.id]);

@@ -1,4 +1,4 @@
-//! What a file was when it was whole: its SHA-256.
+//! What files were when they were whole: their SHA-256.
 
 use std::fs::File;
 use std::io;
@@ -8,16 +8,27 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::Catalogue;
+use super::file::FileName;
 use super::manifest::Manifest;
 
-/// Notes the checksum of a recording that has ended; without a file there is none.
+/// Notes the checksums of the files of a recording that has ended; without a file there is none.
 pub(super) async fn note(catalogue: &Arc<Catalogue>, manifest: &Manifest) {
-    let path = manifest.media_path(catalogue.folder());
+    for file in manifest.files.iter().filter(|file| file.sha256.is_none()) {
+        note_one(catalogue, manifest, &file.name).await;
+    }
+}
+
+async fn note_one(catalogue: &Catalogue, manifest: &Manifest, name: &FileName) {
+    let path = name.within(catalogue.folder());
     let sum = tokio::task::spawn_blocking(move || of(&path)).await;
     let noted = match sum {
         Ok(Ok(sum)) => {
-            let noted = catalogue.update(&manifest.id, |manifest| manifest.sha256 = Some(sum)).await;
-            noted.map(drop).map_err(|error| error.to_string())
+            let change = |manifest: &mut Manifest| {
+                if let Some(file) = manifest.file_mut(name) {
+                    file.sha256 = Some(sum);
+                }
+            };
+            catalogue.update(&manifest.id, change).await.map(drop).map_err(|error| error.to_string())
         }
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Ok(Err(error)) => Err(error.to_string()),

@@ -38,14 +38,11 @@ struct Shared {
 }
 
 impl Gate {
-    /// Puts a gate, closed, behind the `inlets` of an output's description, the leading one first.
-    pub(super) fn install(bin: &gst::Bin, inlets: &[&str]) -> Result<Self, OutputError> {
-        let behind = |name: &&str| {
-            let pad = bin.by_name(name).and_then(|inlet| inlet.static_pad("src"));
-            pad.ok_or(OutputError::Graph { step: "looking for the inlets" })
-        };
-        let mut followers = inlets.iter().map(behind).collect::<Result<Vec<_>, _>>()?;
-        let leader = followers.remove(0);
+    /// Puts a gate, closed, at the `pads` behind the queues of an output's streams, the leading one first.
+    pub(super) fn install(pads: Vec<gst::Pad>) -> Result<Self, OutputError> {
+        let mut followers = pads.into_iter();
+        let leader = followers.next().ok_or(OutputError::Graph { step: "looking for something to record" })?;
+        let followers: Vec<_> = followers.collect();
         let shared = Shared {
             timeline: Mutex::default(),
             asked: Mutex::default(),

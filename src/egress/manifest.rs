@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OutputError;
+use super::file::{FileName, MediaFile, is_zero, size_of};
 use super::format::Format;
 use super::happening::{Happening, Moment};
 use crate::id::{ParticipantId, RecordingId};
@@ -73,9 +74,6 @@ pub struct Manifest {
     /// What it holds.
     #[serde(flatten)]
     pub format: Format,
-    /// The name of its file.
-    #[serde(default)]
-    pub file: String,
     /// How it fares.
     pub state: State,
     /// When it began.
@@ -87,11 +85,11 @@ pub struct Manifest {
     pub pauses: Vec<Pause>,
     /// How long it is; of one that was interrupted, about how long.
     pub duration_ms: u64,
-    /// The size of the file.
+    /// The size of all its files.
     pub bytes: u64,
-    /// The SHA-256 of the file, in hexadecimal digits: a moment after its end.
+    /// Its files.
     #[serde(default)]
-    pub sha256: Option<String>,
+    pub files: Vec<MediaFile>,
     /// Why it failed, or ended by itself.
     pub error: Option<String>,
     /// Everybody who was there.
@@ -104,17 +102,11 @@ pub struct Manifest {
     pub events_lost: u64,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
 impl Manifest {
     /// A recording that begins now.
     #[must_use]
     pub(super) fn new(id: RecordingId, room: String, format: Format) -> Self {
         Self {
-            file: file_name(&id, format),
             id,
             room,
             format,
@@ -124,7 +116,7 @@ impl Manifest {
             pauses: Vec::new(),
             duration_ms: 0,
             bytes: 0,
-            sha256: None,
+            files: Vec::new(),
             error: None,
             participants: Vec::new(),
             events: Vec::new(),
@@ -157,19 +149,18 @@ impl Manifest {
     #[must_use]
     pub fn brief(&self) -> Self {
         // Not cloned only to be thrown away.
-        let Self { id, room, format, file, state, started_at, ended_at, pauses, .. } = self;
+        let Self { id, room, format, files, state, started_at, ended_at, pauses, .. } = self;
         Self {
             id: id.clone(),
             room: room.clone(),
             format: *format,
-            file: file.clone(),
             state: *state,
             started_at: *started_at,
             ended_at: *ended_at,
             pauses: pauses.clone(),
             duration_ms: self.duration_ms,
             bytes: self.bytes,
-            sha256: self.sha256.clone(),
+            files: files.clone(),
             error: self.error.clone(),
             participants: self.participants.clone(),
             events: Vec::new(),
@@ -183,9 +174,29 @@ impl Manifest {
         schemars::schema_for!(Self)
     }
 
-    /// Where its media is. The name is made anew: one that is read from a file is not trusted to stay in the folder.
-    pub(super) fn media_path(&self, folder: &Path) -> PathBuf {
-        folder.join(file_name(&self.id, self.format))
+    /// Whether every file is known by what was in it when it was whole.
+    pub(super) fn is_checked(&self) -> bool {
+        self.files.iter().all(|file| file.sha256.is_some())
+    }
+
+    /// The file of that name, or the only one, or the first of several.
+    pub(super) fn file(&self, name: Option<&str>) -> Option<&MediaFile> {
+        match name {
+            Some(name) => self.files.iter().find(|file| file.name.as_str() == name),
+            None => self.files.first(),
+        }
+    }
+
+    pub(super) fn file_mut(&mut self, name: &FileName) -> Option<&mut MediaFile> {
+        self.files.iter_mut().find(|file| file.name == *name)
+    }
+
+    /// Notes how large the files are now.
+    pub(super) fn weigh(&mut self, folder: &Path) {
+        for file in &mut self.files {
+            file.bytes = size_of(&file.name.within(folder));
+        }
+        self.bytes = self.files.iter().map(|file| file.bytes).sum();
     }
 
     /// Puts this version in the place of the former one in `folder`.
@@ -200,23 +211,21 @@ impl Manifest {
     /// Reads a manifest.
     pub(super) fn read(path: &Path) -> Result<Self, OutputError> {
         let text = std::fs::read(path).map_err(OutputError::file(path))?;
-        serde_json::from_slice(&text).map_err(std::io::Error::from).map_err(OutputError::file(path))
+        let manifest: Self =
+            serde_json::from_slice(&text).map_err(std::io::Error::from).map_err(OutputError::file(path))?;
+        match manifest.files.iter().find(|file| !file.name.is_of(&manifest.id)) {
+            Some(file) => {
+                let reason = format!("{} is a file of another recording", file.name.as_str());
+                Err(OutputError::file(path)(std::io::Error::other(reason)))
+            }
+            None => Ok(manifest),
+        }
     }
-}
-
-/// The name of the file of a recording.
-pub(super) fn file_name(id: &RecordingId, format: Format) -> String {
-    format!("{id}.{}", format.extension())
 }
 
 /// Where the manifest of a recording is.
 pub(super) fn manifest_path(folder: &Path, id: &RecordingId) -> PathBuf {
     folder.join(format!("{id}.json"))
-}
-
-/// The size of the media now; nothing when there is none.
-pub(super) fn size_of(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 /// A moment as manifests have it.

@@ -11,10 +11,12 @@ use crate::media::pipeline::PipelineError;
 
 pub mod catalogue;
 mod checksum;
+pub mod file;
 pub mod format;
 mod gate;
 pub mod happening;
 pub mod manifest;
+mod mixdown;
 mod mp4;
 pub mod recording;
 pub mod recovery;

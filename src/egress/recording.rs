@@ -19,8 +19,8 @@ use super::space::Limits;
 use super::take::Take;
 use crate::id::{RecordingId, RoomName};
 use crate::media::description::Descriptions;
-use crate::media::link::Outlet;
 use crate::media::pipeline::Pipeline;
+use crate::mix::Encoded;
 
 /// What is to be recorded.
 #[derive(Debug, Clone)]
@@ -55,8 +55,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Begins to record what leaves those of the `outlets` of a mix (by inlet) that its kind needs into a new file in
-    /// the catalogue's folder. Must be called within a Tokio runtime.
+    /// Begins to record what is `encoded` of a mix, the leading stream first, into a new file in the catalogue's folder. Must be called within a Tokio runtime.
     ///
     /// # Errors
     /// When there is too little space, the file cannot be made or the pipeline does not play.
@@ -64,23 +63,18 @@ impl Recording {
         spec: Spec,
         catalogue: &Arc<Catalogue>,
         descriptions: &Descriptions,
-        outlets: &[(&'static str, &Outlet)],
+        encoded: Vec<Encoded>,
     ) -> Result<Self, OutputError> {
         let id = spec.id.clone();
         let (catalogue, descriptions) = (Arc::clone(catalogue), descriptions.clone());
-        let outlet = |inlet: &&str| {
-            let found = outlets.iter().find(|(name, _)| name == inlet);
-            found.map(|(_, outlet)| Outlet::clone(outlet)).ok_or(OutputError::Graph { step: "looking for the outlets" })
-        };
-        let outlets = spec.format.inlets().iter().map(outlet).collect::<Result<Vec<_>, _>>()?;
         // Files and state changes block.
-        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, catalogue, &descriptions, outlets));
-        let (take, events) = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
+        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, catalogue, &descriptions, encoded));
+        let take = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
         // Puts it on the list. A list that fails costs no recording: it is made good at the next write, or start.
         take.write().await;
         let (commands, inbox) = mpsc::unbounded_channel();
         let (sender, manifest) = watch::channel(take.manifest.brief());
-        tokio::spawn(take.run(inbox, events, sender));
+        tokio::spawn(take.run(inbox, sender));
         Ok(Self { id, commands, manifest })
     }
 

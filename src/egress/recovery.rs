@@ -18,8 +18,9 @@ use gstreamer_pbutils as gst_pbutils;
 use super::OutputError;
 use super::catalogue::Catalogue;
 use super::checksum;
-use super::format::{Container, Format};
-use super::manifest::{State, size_of};
+use super::file::{MediaFile, size_of};
+use super::format::Container;
+use super::manifest::{Manifest, State};
 use super::mp4;
 use crate::media::bus::BusEventKind;
 use crate::media::pipeline::Pipeline;
@@ -45,37 +46,52 @@ pub async fn run(catalogue: Arc<Catalogue>) {
             checksum::note(&catalogue, &manifest).await;
             continue;
         }
-        let media = manifest.media_path(catalogue.folder());
-        let finalised = finalise(&media, manifest.format).await;
-        match &finalised {
-            Ok(duration) => {
-                tracing::info!(recording = %manifest.id, duration_ms = duration.mseconds(), "an interrupted recording is whole again");
-            }
-            Err(error) => {
-                tracing::warn!(recording = %manifest.id, %error, "an interrupted recording stays as it is: it plays up to where it was cut off");
+        let mut files = manifest.files.clone();
+        let mut error = None;
+        for file in &mut files {
+            let path = file.name.within(catalogue.folder());
+            match finalise(&path, manifest.format.container).await {
+                Ok(duration) => file.duration_ms = duration.mseconds(),
+                Err(reason) => error = Some(format!("{}: {reason}", file.name.as_str())),
             }
         }
-        let noted = catalogue.update(&manifest.id, |manifest| {
-            match &finalised {
-                Ok(duration) => (manifest.state, manifest.duration_ms) = (State::Recovered, duration.mseconds()),
-                Err(error) => manifest.error = Some(error.to_string()),
+        match &error {
+            None => tracing::info!(recording = %manifest.id, "an interrupted recording is whole again"),
+            Some(error) => {
+                tracing::warn!(recording = %manifest.id, error, "an interrupted recording stays as it is: it plays up to where it was cut off");
             }
-            manifest.bytes = size_of(&media);
-        });
-        match noted.await {
-            Ok(true) => checksum::note(&catalogue, &manifest).await,
-            // It was deleted meanwhile, and is not to come back.
-            Ok(false) => drop(tokio::fs::remove_file(&media).await),
-            Err(error) => tracing::error!(%error, "a manifest is not up to date"),
         }
+        note(&catalogue, &manifest, files, error).await;
+    }
+}
+
+/// Notes what became of the `files` of a recording.
+async fn note(catalogue: &Arc<Catalogue>, manifest: &Manifest, files: Vec<MediaFile>, error: Option<String>) {
+    let folder = catalogue.folder();
+    let noted = catalogue.update(&manifest.id, |manifest| {
+        if error.is_none() {
+            manifest.state = State::Recovered;
+            manifest.duration_ms = files.iter().map(|file| file.start_ms + file.duration_ms).max().unwrap_or(0);
+        }
+        manifest.error = error;
+        manifest.files.clone_from(&files);
+        manifest.weigh(folder);
+    });
+    match noted.await {
+        Ok(true) => checksum::note(catalogue, manifest).await,
+        // It was deleted meanwhile, and is not to come back.
+        Ok(false) => files.iter().for_each(|file| drop(std::fs::remove_file(file.name.within(folder)))),
+        Err(error) => tracing::error!(%error, "a manifest is not up to date"),
     }
 }
 
 /// Makes `path` whole, and says how long it is.
-async fn finalise(path: &Path, format: Format) -> Result<gst::ClockTime, OutputError> {
-    let new = path.with_extension(format!("{}.new", format.extension()));
+async fn finalise(path: &Path, container: Container) -> Result<gst::ClockTime, OutputError> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
     let bytes = size_of(path);
-    let copied = copy(path, &new, bytes, format).await;
+    let copied = copy(path, &new, bytes, container).await;
     let (path, new) = (path.to_owned(), new);
     let exchange = move || match copied.and_then(|()| measure(&new)) {
         Ok(duration) => {
@@ -93,19 +109,19 @@ async fn finalise(path: &Path, format: Format) -> Result<gst::ClockTime, OutputE
     tokio::task::spawn_blocking(exchange).await.map_err(|_| OutputError::Graph { step: "replacing a file" })?
 }
 
-async fn copy(from: &Path, to: &Path, bytes: u64, format: Format) -> Result<(), OutputError> {
+async fn copy(from: &Path, to: &Path, bytes: u64, container: Container) -> Result<(), OutputError> {
     let (from, to): (PathBuf, PathBuf) = (from.to_owned(), to.to_owned());
     // State changes block.
     let build = tokio::task::spawn_blocking(move || {
-        let unbounded = match format.container {
+        let unbounded = match container {
             // Torn by a loss of power, it would not play even where the repair fails.
             Container::Mp4 => {
                 mp4::trim(&from).and_then(|()| mp4::Unbounded::new(&from)).map_err(OutputError::file(&from))?
             }
-            Container::Mkv => None,
+            Container::Mkv | Container::Webm => None,
         };
         let (pipeline, events) = Pipeline::new("recovery");
-        fill(pipeline.gst(), &from, &to, format).map_err(|_| OutputError::Graph { step: "building a recovery" })?;
+        fill(pipeline.gst(), &from, &to, container).map_err(|_| OutputError::Graph { step: "building a recovery" })?;
         pipeline.play()?;
         Ok::<_, OutputError>((unbounded, pipeline, events))
     });
@@ -123,10 +139,10 @@ async fn copy(from: &Path, to: &Path, bytes: u64, format: Format) -> Result<(), 
 }
 
 /// `from`, demuxed and parsed, into a muxer and `to`.
-fn fill(pipeline: &gst::Pipeline, from: &Path, to: &Path, format: Format) -> Result<(), gst::glib::BoolError> {
+fn fill(pipeline: &gst::Pipeline, from: &Path, to: &Path, container: Container) -> Result<(), gst::glib::BoolError> {
     let source = gst::ElementFactory::make("filesrc").property("location", from).build()?;
     let parse = gst::ElementFactory::make("parsebin").build()?;
-    let mux = gst::ElementFactory::make(format.muxer()).build()?;
+    let mux = gst::ElementFactory::make(container.muxer()).build()?;
     let sink = gst::ElementFactory::make("filesink").property("location", to).property("async", false).build()?;
     pipeline.add_many([&source, &parse, &mux, &sink])?;
     source.link(&parse)?;

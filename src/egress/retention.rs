@@ -80,15 +80,16 @@ async fn tidy(catalogue: &Catalogue, keep: Keep) -> Result<(), OutputError> {
 mod tests {
     use super::*;
     use crate::egress::catalogue::Filter;
-    use crate::egress::format::Format;
+    use crate::egress::format::Choice;
     use crate::egress::manifest::State;
     use crate::id::RecordingId;
+    use crate::media::Codec;
 
     fn manifest(ended_at: Option<u64>) -> Manifest {
         Manifest {
             state: if ended_at.is_some() { State::Complete } else { State::Recording },
             ended_at,
-            ..Manifest::new(RecordingId::new(), "tea".into(), Format::default())
+            ..Manifest::new(RecordingId::new(), "tea".into(), Choice::default().resolve(Codec::Vp8).unwrap())
         }
     }
 

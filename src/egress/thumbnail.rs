@@ -7,6 +7,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use super::OutputError;
+use crate::id::RecordingId;
 
 /// Its width in pixels; the height follows.
 const WIDTH: i32 = 320;
@@ -17,9 +18,9 @@ const NOT_BEFORE: gst::ClockTime = gst::ClockTime::from_seconds(3);
 /// How long each step may take.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
 
-/// Where the picture of the media at `media` is.
-pub(super) fn path(media: &Path) -> PathBuf {
-    media.with_extension("jpg")
+/// Where the picture of a recording is.
+pub(super) fn path(folder: &Path, id: &RecordingId) -> PathBuf {
+    folder.join(format!("{id}.jpg"))
 }
 
 /// Makes a picture, as JPEG, of a file that plays for `duration`. Blocks.

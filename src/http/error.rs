@@ -35,6 +35,7 @@ pub(super) fn recording(error: &RecordingError) -> Response {
         RecordingError::Already(_) => (StatusCode::CONFLICT, "already_recording"),
         RecordingError::NotRunning(_) => (StatusCode::CONFLICT, "not_running"),
         RecordingError::NoRoom(_) => (StatusCode::NOT_FOUND, "no_such_room"),
+        RecordingError::Format(_) => (StatusCode::BAD_REQUEST, "bad_format"),
         RecordingError::Space(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
         RecordingError::Media(_) => (StatusCode::INTERNAL_SERVER_ERROR, "recording_failed"),
     };

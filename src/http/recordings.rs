@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /api/v1/rooms/{room}/recordings` with nothing or `{"kind", "container"}` | 201 and the recording, which now runs |
+//! | `POST /api/v1/rooms/{room}/recordings` with nothing, or what is [`Choice`] | 201 and the recording, which now runs |
 //! | `POST /api/v1/recordings/{id}/pause`, `…/resume` | the recording, held or going on |
 //! | `POST /api/v1/recordings/{id}/stop` | the recording, its file finalised |
 //! | `GET /api/v1/recordings` | `{"recordings": […], "next"}`, the newest first: see [`catalogue::Filter`] for what the query may say; `next` is the `cursor` of the next page |
@@ -10,7 +10,8 @@
 //! | `GET /api/v1/recordings/{id}/manifest` | the same with all that happened in it |
 //! | `GET /api/v1/schemas/recording` | what a manifest looks like, as JSON Schema |
 //! | `DELETE /api/v1/recordings/{id}` | 204: it is gone, file and all |
-//! | `GET /api/v1/recordings/{id}/file` | the file, with ranges |
+//! | `GET /api/v1/recordings/{id}/file` | the file, or the first of several, with ranges |
+//! | `GET /api/v1/recordings/{id}/files/{name}` | the file of that name, with ranges |
 //! | `GET /api/v1/recordings/{id}/thumbnail` | a JPEG, 320 pixels wide |
 
 use bytes::Bytes;
@@ -18,7 +19,6 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use sync_wrapper::SyncStream;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
@@ -29,18 +29,10 @@ use warp::reply::{Reply, Response};
 use super::{Api, error};
 use crate::egress::OutputError;
 use crate::egress::catalogue;
-use crate::egress::format::{Container, Content, Format};
+use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::id::{RecordingId, RoomName};
 use crate::room::RecordingError;
-
-/// What a request for a recording may say.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Wanted {
-    kind: Content,
-    container: Container,
-}
 
 pub(super) fn routes(
     api: Api,
@@ -70,11 +62,11 @@ pub(super) fn routes(
     let thumbnail = warp::path!("api" / "v1" / "recordings" / String / "thumbnail");
     let thumbnail = thumbnail.and(warp::get()).and(api.clone()).then(thumbnail_of);
     let delete = warp::path!("api" / "v1" / "recordings" / String).and(warp::delete()).and(api.clone()).then(delete);
-    let file = warp::path!("api" / "v1" / "recordings" / String / "file")
-        .and(warp::get().map(|| Method::GET).or(warp::head().map(|| Method::HEAD)).unify())
-        .and(warp::header::headers_cloned())
-        .and(api)
-        .then(file);
+    let read = warp::get().map(|| Method::GET).or(warp::head().map(|| Method::HEAD)).unify();
+    let read = read.and(warp::header::headers_cloned()).and(api);
+    let only = warp::path!("api" / "v1" / "recordings" / String / "file").map(|id| (id, None));
+    let named = warp::path!("api" / "v1" / "recordings" / String / "files" / String).map(|id, name| (id, Some(name)));
+    let file = only.or(named).unify().and(read).then(file);
     start
         .or(stop)
         .unify()
@@ -104,10 +96,10 @@ async fn start(room: String, body: Bytes, api: Api) -> Response {
         Ok(name) => name,
         Err(error) => return error::reply(StatusCode::BAD_REQUEST, "bad_name", &error.to_string()),
     };
-    let wanted: Wanted = match body.iter().all(u8::is_ascii_whitespace) {
-        true => Wanted::default(),
+    let choice: Choice = match body.iter().all(u8::is_ascii_whitespace) {
+        true => Choice::default(),
         false => match serde_json::from_slice(&body) {
-            Ok(wanted) => wanted,
+            Ok(choice) => choice,
             Err(error) => {
                 return error::reply(StatusCode::BAD_REQUEST, "bad_format", &format!("the body is no format: {error}"));
             }
@@ -116,7 +108,7 @@ async fn start(room: String, body: Bytes, api: Api) -> Response {
     let Some(handle) = api.registry.get(&name) else {
         return error::recording(&RecordingError::NoRoom(room));
     };
-    match handle.start_recording(Format { content: wanted.kind, container: wanted.container }).await {
+    match handle.start_recording(choice).await {
         Ok(manifest) => warp::reply::with_status(warp::reply::json(&manifest), StatusCode::CREATED).into_response(),
         Err(error) => error::recording(&error),
     }
@@ -194,10 +186,10 @@ async fn delete(id: String, api: Api) -> Response {
         .map_or_else(|refusal| refusal, |_| StatusCode::NO_CONTENT.into_response())
 }
 
-async fn file(id: String, method: Method, headers: HeaderMap, api: Api) -> Response {
+async fn file((id, name): (String, Option<String>), method: Method, headers: HeaderMap, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
     // The path comes from the catalogue, never from the request.
-    let path = match found(&id, api.catalogue.media(&id).await) {
+    let path = match found(&id, api.catalogue.media(&id, name.as_deref()).await) {
         Ok(path) => path,
         Err(refusal) => return refusal,
     };

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::encoder::{self, Encoder};
+use super::encoding::Encoding;
 use super::input::Input;
 use super::layout::{self, Placement};
 use super::tiles::Tile;
@@ -35,6 +37,8 @@ pub(super) enum Command {
     Remove { id: ParticipantId },
     Attach { id: ParticipantId, codec: Codec, outlet: Outlet },
     Detach { id: ParticipantId, kind: Kind },
+    Encode { encoding: Encoding, reply: oneshot::Sender<Result<Outlet, MixError>> },
+    Release { encoding: Encoding },
 }
 
 /// A participant's track of one kind. Without an input it is not shown or heard: no pad is free, or it failed.
@@ -68,10 +72,13 @@ impl Participant {
 pub(super) struct Stage {
     // First, so that inputs leave the pipeline before it ends.
     participants: Vec<Participant>,
+    encoders: Vec<Encoder>,
     pipeline: Pipeline,
     settings: MixSettings,
     descriptions: Descriptions,
     canvas: Canvas,
+    video_tee: gst::Element,
+    audio_tee: gst::Element,
     video_pads: Vec<gst::Pad>,
     audio_pads: Vec<gst::Pad>,
     placed: watch::Sender<Vec<Placed>>,
@@ -79,33 +86,28 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Builds an empty mix that ends in `outlets` (video, audio), and plays it.
+    /// Builds an empty mix, and plays it.
     pub(super) fn build(
         name: &str,
         settings: MixSettings,
         descriptions: Descriptions,
-        [video_outlet, audio_outlet]: &[Outlet; 2],
         placed: watch::Sender<Vec<Placed>>,
     ) -> Result<(Self, mpsc::Receiver<BusEvent>), MixError> {
         let (pipeline, events) = Pipeline::new(&format!("mix-{name}"));
         let (canvas, video_pads) = Canvas::build(&descriptions, &settings.values, settings.videos)?;
         let (voices, audio_pads) = audio::build(&descriptions, &settings.values, settings.voices)?;
-        for (mixed, encoder, outlet) in
-            [(canvas.bin(), "encode/h264.launch", video_outlet), (&voices, "encode/aac.launch", audio_outlet)]
-        {
-            let encoder = descriptions.build(encoder, &settings.values)?;
-            let fail = |_| MixError::Graph { step: "joining mixer, encoder and outlet" };
-            pipeline.gst().add_many([mixed.upcast_ref(), encoder.upcast_ref(), outlet.element()]).map_err(fail)?;
-            mixed.link_pads(Some("out"), &encoder, Some("in")).map_err(fail)?;
-            encoder.link_pads(Some("out"), outlet.element(), Some("sink")).map_err(fail)?;
-        }
+        let video_tee = end(&pipeline, canvas.bin())?;
+        let audio_tee = end(&pipeline, &voices)?;
         pipeline.play()?;
         let mut stage = Self {
             participants: Vec::new(),
+            encoders: Vec::new(),
             pipeline,
             settings,
             descriptions,
             canvas,
+            video_tee,
+            audio_tee,
             video_pads,
             audio_pads,
             placed,
@@ -162,7 +164,37 @@ impl Stage {
                     drop(participant.track(kind).take());
                 }
             }
+            Command::Encode { encoding, reply } => {
+                let encoded = self.encode(encoding);
+                if reply.send(encoded).is_err() {
+                    self.release(encoding);
+                }
+            }
+            Command::Release { encoding } => self.release(encoding),
         }
+    }
+
+    fn encode(&mut self, encoding: Encoding) -> Result<Outlet, MixError> {
+        if let Some(encoder) = self.encoders.iter_mut().find(|encoder| encoder.encoding == encoding) {
+            encoder.users += 1;
+            return Ok(encoder.outlet.clone());
+        }
+        let tee = match encoding.kind() {
+            Kind::Video => &self.video_tee,
+            Kind::Audio => &self.audio_tee,
+        };
+        let (descriptions, values) = (&self.descriptions, &self.settings.values);
+        let encoder = Encoder::start(self.pipeline.gst(), tee, encoding, descriptions, values)?;
+        let outlet = encoder.outlet.clone();
+        self.encoders.push(encoder);
+        Ok(outlet)
+    }
+
+    fn release(&mut self, encoding: Encoding) {
+        if let Some(encoder) = self.encoders.iter_mut().find(|encoder| encoder.encoding == encoding) {
+            encoder.users = encoder.users.saturating_sub(1);
+        }
+        self.encoders.retain(|encoder| encoder.users > 0);
     }
 
     fn find(&mut self, id: &ParticipantId) -> Option<&mut Participant> {
@@ -185,17 +217,22 @@ impl Stage {
             }
         }
         // One that left a moment ago.
-        if event.path.first().is_some_and(|name| name.starts_with(INPUT)) { Ok(()) } else { Err(reason) }
+        let has_left = event.path.first().is_some_and(|name| {
+            let encodes = |encoder: &Encoder| encoder.is(name);
+            name.starts_with(INPUT) || encoder::is_one(name) && !self.encoders.iter().any(encodes)
+        });
+        if has_left { Ok(()) } else { Err(reason) }
     }
 
     /// Makes inputs, places and tiles fit the participants.
     fn settle(&mut self) {
         let shown = self.participants.len().min(self.settings.videos);
+        let looked_at = self.encoders.iter().any(|encoder| encoder.encoding.kind() == Kind::Video);
         let places = layout::grid(self.canvas.size(), shown);
         for index in 0..self.participants.len() {
             let is_shown = index < shown;
             for kind in Kind::ALL {
-                self.settle_track(index, kind, is_shown || kind == Kind::Audio);
+                self.settle_track(index, kind, is_shown && looked_at || kind == Kind::Audio);
             }
         }
         let placed = self.place(&places);
@@ -268,6 +305,15 @@ impl Stage {
         }
         placed
     }
+}
+
+/// A tee at the end of what `mixed` gives, which encoders come to and leave.
+fn end(pipeline: &Pipeline, mixed: &gst::Bin) -> Result<gst::Element, MixError> {
+    let fail = |_| MixError::Graph { step: "joining a mixer with its tee" };
+    let tee = gst::ElementFactory::make("tee").property("allow-not-linked", true).build().map_err(fail)?;
+    pipeline.gst().add_many([mixed.upcast_ref(), &tee]).map_err(fail)?;
+    mixed.link_pads(Some("out"), &tee, Some("sink")).map_err(fail)?;
+    Ok(tee)
 }
 
 /// How the names of all inputs begin.

@@ -1,13 +1,14 @@
 //! Many tracks become one picture and one sound.
 //!
 //! ```text
-//! outlet ─ link ─ decoder ─┐                 ┌ encoder ─ outlet `video`
-//! outlet ─ link ─ decoder ─┤ compositor ─────┘
+//! outlet ─ link ─ decoder ─┐                    ┌ encoder ─ outlet
+//! outlet ─ link ─ decoder ─┤ compositor ─ tee ──┴ encoder ─ outlet
 //!           tiles, for ever ┘
 //! ```
 //!
-//! The sound alike. A mix has a pipeline of its own, and a thread of its own that alone changes it: decoders start and
-//! end there, so the caller never waits. It runs until [`Mix`] is dropped.
+//! The sound alike. There is an encoder for each codec that somebody wants, and pictures are decoded only while somebody wants
+//! any. A mix has a pipeline of its own, and a thread of its own that alone changes it: decoders start and
+//! end there, so the caller never waits. It runs until [`Mix`] and all that is [`Encoded`] are dropped.
 //!
 //! Invariant: the mix's sources of its own, the tiles and the silence, never stop, so nobody's coming, going, muting or
 //! failing can stop the mix. The mixers' pads are made at the start and lent to inputs.
@@ -18,18 +19,22 @@ use tokio::sync::{oneshot, watch};
 
 use crate::id::{ParticipantId, ParticipantName};
 use crate::media::description::{DescriptionError, Descriptions, Values};
+use crate::media::graft::GraftError;
 use crate::media::link::Outlet;
 use crate::media::pipeline::PipelineError;
 use crate::media::{Codec, Kind};
 
 mod actor;
 mod audio;
+mod encoder;
+mod encoding;
 mod input;
 pub mod layout;
 mod tiles;
 mod video;
 
 use actor::{Command, Stage};
+pub use encoding::Encoding;
 use layout::Placement;
 
 /// Why there is no mix.
@@ -47,6 +52,9 @@ pub enum MixError {
         /// What was being done.
         step: &'static str,
     },
+    /// An element could not be grafted onto the pipeline.
+    #[error(transparent)]
+    Graft(#[from] GraftError),
     /// The tiles could not be drawn.
     #[error("the tiles could not be drawn: {0}")]
     Drawing(#[from] cairo::Error),
@@ -101,8 +109,35 @@ pub struct Mix {
     commands: mpsc::Sender<Command>,
     placed: watch::Receiver<Vec<Placed>>,
     state: watch::Receiver<MixState>,
-    video: Outlet,
-    audio: Outlet,
+}
+
+/// The mix in one codec: encoded once, for as long as somebody has one of these.
+#[derive(Debug)]
+pub struct Encoded {
+    encoding: Encoding,
+    outlet: Outlet,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Encoded {
+    /// The codec.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Where it leaves.
+    #[must_use]
+    pub fn outlet(&self) -> &Outlet {
+        &self.outlet
+    }
+}
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        // A mix that has ended encodes nothing.
+        let _ = self.commands.send(Command::Release { encoding: self.encoding });
+    }
 }
 
 impl Mix {
@@ -111,7 +146,6 @@ impl Mix {
     /// # Errors
     /// When a description is not fit for use or the pipeline does not play.
     pub async fn start(name: &str, settings: MixSettings, descriptions: &Descriptions) -> Result<Self, MixError> {
-        let (video, audio) = (Outlet::new("video"), Outlet::new("audio"));
         // Unbounded, since a lost command would be a lost participant; each is one act of a person.
         let (commands, inbox) = mpsc::channel();
         let (placed_sender, placed) = watch::channel(Vec::new());
@@ -119,12 +153,11 @@ impl Mix {
         let (ready, started) = oneshot::channel();
 
         let (name, descriptions) = (name.to_owned(), descriptions.clone());
-        let outlets = [video.clone(), audio.clone()];
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new().name("mix".into()).spawn(move || {
             // For the task that drains the pipeline's bus.
             let context = runtime.enter();
-            let built = Stage::build(&name, settings, descriptions, &outlets, placed_sender);
+            let built = Stage::build(&name, settings, descriptions, placed_sender);
             drop(context);
             match built {
                 Ok((stage, events)) => {
@@ -135,7 +168,7 @@ impl Mix {
             }
         })?;
         started.await.map_err(|_| MixError::Ended)??;
-        Ok(Self { commands, placed, state, video, audio })
+        Ok(Self { commands, placed, state })
     }
 
     /// Gives a participant a tile.
@@ -170,16 +203,15 @@ impl Mix {
         self.send(Command::Detach { id: id.clone(), kind })
     }
 
-    /// The encoded picture.
-    #[must_use]
-    pub fn video(&self) -> &Outlet {
-        &self.video
-    }
-
-    /// The encoded sound.
-    #[must_use]
-    pub fn audio(&self) -> &Outlet {
-        &self.audio
+    /// The mix in `encoding`, from now on.
+    ///
+    /// # Errors
+    /// When the mix has ended, or the encoder does not start.
+    pub async fn encode(&self, encoding: Encoding) -> Result<Encoded, MixError> {
+        let (reply, started) = oneshot::channel();
+        self.send(Command::Encode { encoding, reply })?;
+        let outlet = started.await.map_err(|_| MixError::Ended)??;
+        Ok(Encoded { encoding, outlet, commands: self.commands.clone() })
     }
 
     /// Who is where in the picture now, and every change to it.

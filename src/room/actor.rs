@@ -146,8 +146,8 @@ impl Actor {
             }
             Command::Disconnected { participant, session } => self.disconnected(&participant, session),
             Command::Request { participant, request, reply } => self.request(&participant, request, reply),
-            Command::StartRecording { format, reply } => {
-                let started = self.start_recording(format).await;
+            Command::StartRecording { choice, reply } => {
+                let started = self.start_recording(choice).await;
                 let _ = reply.send(started);
             }
             Command::PauseRecording { id, paused, reply } => self.pause_recording(&id, paused, reply),

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::{JoinError, RecordingError, RequestError};
 use super::event::Event;
 use super::model::{Look, Role, Source};
-use crate::egress::format::Format;
+use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::id::{EndpointName, ParticipantId, ParticipantName, RecordingId};
 
@@ -63,7 +63,7 @@ pub enum Command {
     /// Record the mix of the room.
     StartRecording {
         /// What it holds, and in which file.
-        format: Format,
+        choice: Choice,
         /// What is known of it then.
         reply: oneshot::Sender<Result<Manifest, RecordingError>>,
     },

@@ -132,6 +132,9 @@ pub enum RecordingError {
     /// There is no such room.
     #[error("there is no room {0:?}: somebody has to join it first")]
     NoRoom(String),
+    /// There is no such file.
+    #[error("{0}")]
+    Format(String),
     /// The disk is full, or nearly so.
     #[error("{0}")]
     Space(String),

@@ -32,7 +32,7 @@ mod view;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::egress::format::Format;
+use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::id::{RecordingId, RoomName};
 
@@ -83,9 +83,9 @@ impl RoomHandle {
     ///
     /// # Errors
     /// When one of the format runs already, or mixing or writing cannot start.
-    pub async fn start_recording(&self, format: Format) -> Result<Manifest, RecordingError> {
+    pub async fn start_recording(&self, choice: Choice) -> Result<Manifest, RecordingError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::StartRecording { format, reply }).await;
+        self.send(Command::StartRecording { choice, reply }).await;
         answer.await.unwrap_or_else(|_| Err(RecordingError::NoRoom(self.name.to_string())))
     }
 

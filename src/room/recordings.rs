@@ -9,15 +9,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
 use super::minutes::Minutes;
+use super::registry::RoomContext;
 use super::{Event, RecordingError, Running};
 use crate::config;
 use crate::egress::OutputError;
-use crate::egress::format::Format;
+use crate::egress::format::Choice;
 use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Spec};
 use crate::egress::space::Limits;
 use crate::id::RecordingId;
-use crate::mix::MixError;
+use crate::mix::{Mix, MixError};
 
 /// Where what became of a recording goes.
 pub(super) type Reply = oneshot::Sender<Result<Manifest, RecordingError>>;
@@ -82,7 +83,9 @@ impl Recordings {
 }
 
 impl Actor {
-    pub(super) async fn start_recording(&mut self, format: Format) -> Result<Manifest, RecordingError> {
+    pub(super) async fn start_recording(&mut self, choice: Choice) -> Result<Manifest, RecordingError> {
+        let spoken = self.context.config.rooms.video_codec.into();
+        let format = choice.resolve(spoken).map_err(|error| RecordingError::Format(error.to_string()))?;
         let same = |active: &&Active| active.recording.is_some() && active.manifest.format == format;
         if let Some(active) = self.recordings.active.iter().find(same) {
             return Err(RecordingError::Already(active.manifest.id.clone()));
@@ -100,18 +103,8 @@ impl Actor {
             so_far: self.recordings.minutes.so_far(),
             limits: limits(&self.context.config.disk),
         };
-        let outlets = [("video", mix.video()), ("audio", mix.audio())];
-        let recording =
-            match Recording::start(spec, &self.context.catalogue, &self.context.descriptions, &outlets).await {
-                Ok(recording) => recording,
-                Err(error) => {
-                    self.end_idle_mix();
-                    return Err(match error {
-                        OutputError::Space { .. } => RecordingError::Space(error.to_string()),
-                        _ => failed(&error),
-                    });
-                }
-            };
+        let begun = begin(mix, spec, &self.context).await;
+        let recording = begun.inspect_err(|_| self.end_idle_mix())?;
         let mut manifest = recording.manifest();
         let begun = manifest.borrow_and_update().clone();
         tracing::info!(recording = %begun.id, "recording started");
@@ -206,6 +199,17 @@ impl Actor {
         self.end_recordings();
         self.end_mix();
     }
+}
+
+async fn begin(mix: &Mix, spec: Spec, context: &RoomContext) -> Result<Recording, RecordingError> {
+    let mut encoded = Vec::new();
+    for encoding in spec.format.encodings() {
+        encoded.push(mix.encode(encoding).await.map_err(|error| RecordingError::Media(error.to_string()))?);
+    }
+    Recording::start(spec, &context.catalogue, &context.descriptions, encoded).await.map_err(|error| match error {
+        OutputError::Space { .. } => RecordingError::Space(error.to_string()),
+        _ => RecordingError::Media(error.to_string()),
+    })
 }
 
 fn limits(disk: &config::Disk) -> Limits {

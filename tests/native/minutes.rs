@@ -40,7 +40,7 @@ fn the_manifest_tells_what_happened_and_when_and_follows_its_schema() {
         let (_, entry) = server.post(&format!("{path}/stop"), &json!({})).await;
         assert_eq!((&entry["state"], &entry["events"]), (&json!("complete"), &Value::Null), "the answer is short");
 
-        let whole = |manifest: &Value| manifest["sha256"].is_string();
+        let whole = |manifest: &Value| manifest["files"][0]["sha256"].is_string();
         let manifest = server.get_until(&format!("{path}/manifest"), Duration::from_secs(10), whole).await;
         let (_, schema) = server.get("/api/v1/schemas/recording").await;
         let validator = jsonschema::validator_for(&schema).unwrap();

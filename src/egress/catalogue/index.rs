@@ -19,18 +19,18 @@ const BUSY: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 4;
 
 const SAVE: &str = "INSERT INTO recordings \
-    (id, room, kind, container, state, started_at, ended_at, duration_ms, bytes, sha256, manifest) \
+    (id, room, kind, container, state, started_at, ended_at, duration_ms, bytes, checked, manifest) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, started_at = excluded.started_at, \
     ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, bytes = excluded.bytes, \
-    sha256 = excluded.sha256, manifest = excluded.manifest";
+    checked = excluded.checked, manifest = excluded.manifest";
 const SAVE_ATTENDEE: &str =
     "INSERT INTO attendees (recording, id, name) VALUES ($1, $2, $3) ON CONFLICT (recording, id) DO NOTHING";
 const GET: &str = "SELECT manifest FROM recordings WHERE id = $1";
 const REMOVE: &str = "DELETE FROM recordings WHERE id = $1";
 const ALL: &str = "SELECT id FROM recordings";
 const OLDEST: &str = "SELECT manifest FROM recordings WHERE ended_at IS NOT NULL ORDER BY ended_at, id LIMIT 1";
-const UNCHECKED: &str = "SELECT id FROM recordings WHERE ended_at IS NOT NULL AND sha256 IS NULL \
+const UNCHECKED: &str = "SELECT id FROM recordings WHERE ended_at IS NOT NULL AND checked = FALSE \
     ORDER BY started_at, id";
 
 /// The database.
@@ -67,7 +67,7 @@ impl Index {
             .bind(manifest.ended_at.map(big))
             .bind(big(manifest.duration_ms))
             .bind(big(manifest.bytes))
-            .bind(&manifest.sha256)
+            .bind(manifest.is_checked())
             .bind(serde_json::to_string(&manifest.brief()).map_err(|error| sqlx::Error::Encode(error.into()))?)
             .execute(&mut *transaction)
             .await?;
@@ -178,8 +178,9 @@ mod tests {
         // SQLite's mark of a parameter; the library writes PostgreSQL's for PostgreSQL.
         let mut select = select(&everything, 5);
         let select = select.build().sql().as_str().replace('?', "$1");
-        let migration = include_str!("migrations/0001_recordings.sql");
-        for sql in [SAVE, SAVE_ATTENDEE, GET, REMOVE, ALL, OLDEST, UNCHECKED, migration, &select] {
+        let recordings = include_str!("migrations/0001_recordings.sql");
+        let checked = include_str!("migrations/0002_checked.sql");
+        for sql in [SAVE, SAVE_ATTENDEE, GET, REMOVE, ALL, OLDEST, UNCHECKED, recordings, checked, &select] {
             Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
     }

@@ -50,6 +50,7 @@ const COMPOSITOR: Socket = Socket::Element { name: "mixer", factory: Some("compo
 const AUDIOMIXER: Socket = Socket::Element { name: "mixer", factory: Some("audiomixer") };
 const SILENCE: Socket = Socket::Element { name: "silence", factory: Some("audiotestsrc") };
 const SINK: Socket = Socket::Element { name: "sink", factory: None };
+const MUX: Socket = Socket::Element { name: "mux", factory: None };
 
 pub(super) const CONTRACT: &[Entry] = &[
     entry!("input/video-vp8.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),
@@ -59,8 +60,13 @@ pub(super) const CONTRACT: &[Entry] = &[
     entry!("mix/audio.launch", SILENCE, AUDIOMIXER, Socket::Outlet("out")),
     entry!("encode/h264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("encode/aac.launch", Socket::Inlet("in"), Socket::Outlet("out")),
-    entry!("output/mixed-mp4.launch", Socket::Inlet("video"), Socket::Inlet("audio"), SINK),
-    entry!("output/mixed-mkv.launch", Socket::Inlet("video"), Socket::Inlet("audio"), SINK),
-    entry!("output/audio-mp4.launch", Socket::Inlet("audio"), SINK),
-    entry!("output/audio-mkv.launch", Socket::Inlet("audio"), SINK),
+    entry!("encode/vp8.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("encode/opus.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("stream/h264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("stream/vp8.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("stream/aac.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("stream/opus.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("output/mp4.launch", MUX, SINK),
+    entry!("output/mkv.launch", MUX, SINK),
+    entry!("output/webm.launch", MUX, SINK),
 ];

@@ -1,0 +1,41 @@
+//! The codecs in which a mix leaves: pure.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::media::Kind;
+
+/// A codec in which a mix leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// H.264.
+    H264,
+    /// VP8.
+    Vp8,
+    /// AAC.
+    Aac,
+    /// Opus.
+    Opus,
+}
+
+impl Encoding {
+    /// Whether it is of pictures or of sound.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::H264 | Self::Vp8 => Kind::Video,
+            Self::Aac | Self::Opus => Kind::Audio,
+        }
+    }
+
+    /// The description that makes it.
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            Self::H264 => "encode/h264.launch",
+            Self::Vp8 => "encode/vp8.launch",
+            Self::Aac => "encode/aac.launch",
+            Self::Opus => "encode/opus.launch",
+        }
+    }
+}
