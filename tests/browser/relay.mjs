@@ -265,6 +265,8 @@ function takeTheRelay() {
 export async function startProxy(target, { address = process.env.LAB_ADDRESS ?? '127.0.0.1' } = {}) {
   const { hostname, port } = new URL(target);
   const pairs = new Set();
+  // Of a pair one end may outlive the other, unread: it would keep the listener from closing.
+  const open = new Set();
   let silent = false;
 
   const listener = () =>
@@ -274,7 +276,9 @@ export async function startProxy(target, { address = process.env.LAB_ADDRESS ?? 
       pairs.add(pair);
       for (const [from, to] of [pair, [far, near]]) {
         from.on('error', () => to.destroy());
+        open.add(from);
         from.on('close', () => {
+          open.delete(from);
           pairs.delete(pair);
           to.end();
         });
@@ -297,7 +301,7 @@ export async function startProxy(target, { address = process.env.LAB_ADDRESS ?? 
     if (!listening) return;
     const closed = once(listening, 'close');
     listening.close();
-    for (const socket of [...pairs].flat()) socket.destroy();
+    for (const socket of open) socket.destroy();
     await closed;
   };
   return {
