@@ -142,6 +142,12 @@ impl Format {
         }
     }
 
+    /// Whether it has files of what everybody sends.
+    #[must_use]
+    pub fn is_individual(self) -> bool {
+        matches!(self.content, Content::Individual | Content::Multitrack)
+    }
+
     /// The codecs of the mix that it needs, the leading one first.
     #[must_use]
     pub fn encodings(self) -> Vec<Encoding> {

@@ -106,3 +106,8 @@ pub struct Moment {
 pub(crate) fn word<T: Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
+
+/// Whether a source is of a shared screen.
+pub(crate) fn is_shared(source: &str) -> bool {
+    source.starts_with("screen")
+}

@@ -191,6 +191,11 @@ impl Manifest {
         self.files.iter_mut().find(|file| file.name == *name)
     }
 
+    /// Notes how long the recording is, by its files.
+    pub(super) fn measure(&mut self) {
+        self.duration_ms = self.files.iter().map(|file| file.start_ms + file.duration_ms).max().unwrap_or(0);
+    }
+
     /// Notes how large the files are now.
     pub(super) fn weigh(&mut self, folder: &Path) {
         for file in &mut self.files {

@@ -15,6 +15,7 @@ pub mod file;
 pub mod format;
 mod gate;
 pub mod happening;
+pub mod individual;
 pub mod manifest;
 mod mixdown;
 mod mp4;

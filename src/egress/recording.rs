@@ -1,4 +1,4 @@
-//! A room's mix, or its sound, as a file.
+//! A room as files: its mix, its sound, or what everybody sends.
 //!
 //! Each recording has a pipeline and a task of its own, which ends with the file finalised. A file that cannot be
 //! finalised, since the server was killed or the disk is full, still plays: it consists of fragments of a second.
@@ -14,6 +14,7 @@ use super::OutputError;
 use super::catalogue::Catalogue;
 use super::format::Format;
 use super::happening::Happening;
+use super::individual::Feed;
 use super::manifest::Manifest;
 use super::space::Limits;
 use super::take::Take;
@@ -41,6 +42,7 @@ pub struct Spec {
 #[derive(Debug)]
 pub(super) enum Command {
     Happened(Happening),
+    Feed(Feed),
     Pause { moment: gst::ClockTime, done: oneshot::Sender<Manifest> },
     Resume { moment: gst::ClockTime, done: oneshot::Sender<Manifest> },
     Stop,
@@ -55,7 +57,8 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Begins to record what is `encoded` of a mix, the leading stream first, into a new file in the catalogue's folder. Must be called within a Tokio runtime.
+    /// Begins to record what is `encoded` of a mix, the leading stream first, and what it is [fed](Self::feed), into new
+    /// files in the catalogue's folder. Must be called within a Tokio runtime.
     ///
     /// # Errors
     /// When there is too little space, the file cannot be made or the pipeline does not play.
@@ -94,6 +97,11 @@ impl Recording {
     pub fn happened(&self, happening: Happening) {
         // After the end there is nothing to note.
         let _ = self.commands.send(Command::Happened(happening));
+    }
+
+    /// Takes in a track of somebody, if it records individual ones, until the track is muted, unpublished or replaced.
+    pub fn feed(&self, feed: Feed) {
+        let _ = self.commands.send(Command::Feed(feed));
     }
 
     /// Holds it from this moment on, or lets it go on, and gives what is known of it once that is

@@ -71,10 +71,12 @@ async fn note(catalogue: &Arc<Catalogue>, manifest: &Manifest, files: Vec<MediaF
     let noted = catalogue.update(&manifest.id, |manifest| {
         if error.is_none() {
             manifest.state = State::Recovered;
-            manifest.duration_ms = files.iter().map(|file| file.start_ms + file.duration_ms).max().unwrap_or(0);
         }
         manifest.error = error;
         manifest.files.clone_from(&files);
+        if manifest.state == State::Recovered {
+            manifest.measure();
+        }
         manifest.weigh(folder);
     });
     match noted.await {

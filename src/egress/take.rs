@@ -9,11 +9,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::OutputError;
 use super::catalogue::Catalogue;
 use super::checksum;
-use super::happening::Happening;
+use super::file::MediaFile;
+use super::happening::{Happening, is_shared};
+use super::individual::{Individual, Report};
 use super::manifest::{Manifest, Pause, State, manifest_path, unix_ms};
 use super::mixdown::Mixdown;
 use super::recording::{Command, Spec};
 use super::space::{Limits, Space, megabytes};
+use crate::media::Kind;
 use crate::media::description::Descriptions;
 use crate::media::pipeline::Pipeline;
 use crate::mix::Encoded;
@@ -32,7 +35,10 @@ pub(super) struct Take {
     pub(super) manifest: Manifest,
     catalogue: Arc<Catalogue>,
     limits: Limits,
-    mixdown: Mixdown,
+    /// The file of the mix, if there is one.
+    mixdown: Option<Mixdown>,
+    /// The files of what everybody sends, if they are wanted.
+    individual: Option<Individual>,
     /// Whether something was noted that is not on the disk.
     unwritten: bool,
     rest_until: Instant,
@@ -57,10 +63,14 @@ impl Take {
             }
         }
         let limits = spec.limits;
-        let mut mixdown = Mixdown::build(&folder, &spec.id, spec.format, descriptions, encoded)?;
+        let mut mixdown = match encoded.is_empty() {
+            true => None,
+            false => Some(Mixdown::build(&folder, &spec.id, spec.format, descriptions, encoded)?),
+        };
+        let (id, format) = (spec.id.clone(), spec.format);
         let mut manifest = Manifest::new(spec.id, spec.room.to_string(), spec.format);
         spec.so_far.into_iter().for_each(|happening| manifest.note(0, happening));
-        manifest.files.push(mixdown.file());
+        manifest.files.extend(mixdown.as_ref().map(Mixdown::file));
         manifest.write(&folder).inspect_err(|_| {
             // Nothing was recorded: leave nothing behind.
             manifest.files.iter().for_each(|file| drop(std::fs::remove_file(file.name.within(&folder))));
@@ -69,8 +79,14 @@ impl Take {
         // Now, and not before the pipeline played: the mix must not be past the picture that is to be the first.
         let from = Pipeline::running_time();
         manifest.started_at = unix_ms(SystemTime::now());
-        mixdown.begin(from);
-        Ok(Self { manifest, catalogue, limits, mixdown, unwritten: false, rest_until: Instant::now() })
+        if let Some(mixdown) = &mut mixdown {
+            mixdown.begin(from);
+        }
+        let individual = match format.is_individual() {
+            true => Some(Individual::start(folder, id, format, descriptions.clone(), from)?),
+            false => None,
+        };
+        Ok(Self { manifest, catalogue, limits, mixdown, individual, unwritten: false, rest_until: Instant::now() })
     }
 
     /// Runs until the file is finalised, or lost.
@@ -81,16 +97,21 @@ impl Take {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Happened(happening)) => self.note(happening),
+                    Some(Command::Feed(feed)) => self.individual.iter().for_each(|files| files.feed(feed.clone())),
                     Some(Command::Pause { moment, done }) => self.pause(moment, done, &report).await,
                     Some(Command::Resume { moment, done }) => self.resume(moment, done, &report).await,
-                    Some(Command::Stop) | None => break self.mixdown.finish().await.map(|()| None),
+                    Some(Command::Stop) | None => break self.finish().await.map(|()| None),
                 },
-                reason = self.mixdown.failed() => break Err(reason),
+                reason = failed(&mut self.mixdown) => break Err(reason),
+                report = reported(&mut self.individual) => match report {
+                    Report::File(file) => self.note_file(file).await,
+                    Report::Failed(reason) => break Err(reason),
+                },
                 _ = look.tick() => {
                     self.write_notes().await;
                     if let Some(free) = self.is_exhausted().await {
                         let reason = format!("it was ended because only {} MB were free", megabytes(free));
-                        break self.mixdown.finish().await.map(|()| Some(reason));
+                        break self.finish().await.map(|()| Some(reason));
                     }
                 },
             }
@@ -111,7 +132,47 @@ impl Take {
         }
     }
 
+    /// A file has begun or ended. It is noted at once, so that a later server knows of it.
+    async fn note_file(&mut self, file: MediaFile) {
+        self.put(file);
+        self.write().await;
+    }
+
+    fn put(&mut self, file: MediaFile) {
+        match self.manifest.file_mut(&file.name) {
+            Some(known) => *known = file,
+            None => self.manifest.files.push(file),
+        }
+    }
+
+    /// Ends all files, and waits until they are whole.
+    async fn finish(&mut self) -> Result<(), String> {
+        if let Some(individual) = &self.individual {
+            individual.stop();
+        }
+        let mixed = async {
+            match &mut self.mixdown {
+                Some(mixdown) => mixdown.finish().await,
+                None => Ok(()),
+            }
+        };
+        let (mut files, mut failure) = (Vec::new(), None);
+        let individual = async {
+            while let Some(individual) = &mut self.individual {
+                match individual.report().await {
+                    Some(Report::File(file)) => files.push(file),
+                    Some(Report::Failed(reason)) => failure = Some(reason),
+                    None => break,
+                }
+            }
+        };
+        let (mixed, ()) = tokio::join!(mixed, individual);
+        files.into_iter().for_each(|file| self.put(file));
+        mixed.and(failure.map_or(Ok(()), Err))
+    }
+
     fn note(&mut self, happening: Happening) {
+        self.individual.iter().for_each(|individual| hear(individual, &happening));
         if self.manifest.state == State::Paused && !happening.lasts() {
             return;
         }
@@ -136,7 +197,8 @@ impl Take {
         report: &watch::Sender<Manifest>,
     ) {
         if self.manifest.state == State::Recording {
-            self.mixdown.pause(moment);
+            self.mixdown.iter().for_each(|mixdown| mixdown.pause(moment));
+            self.individual.iter().for_each(|individual| individual.pause(moment));
             self.manifest.state = State::Paused;
             self.manifest.pauses.push(Pause { from: unix_ms(SystemTime::now()), to: None });
         }
@@ -150,7 +212,8 @@ impl Take {
         report: &watch::Sender<Manifest>,
     ) {
         if self.manifest.state == State::Paused {
-            self.mixdown.resume(moment);
+            self.mixdown.iter().for_each(|mixdown| mixdown.resume(moment));
+            self.individual.iter().for_each(|individual| individual.resume(moment));
             self.manifest.state = State::Recording;
             self.end_pause();
         }
@@ -177,13 +240,18 @@ impl Take {
             tracing::error!(recording = %self.manifest.id, state = ?self.manifest.state, reason, "a recording ended by itself");
         }
         if ending.is_err() {
-            self.mixdown.abandon().await;
+            self.individual = None;
+            if let Some(mixdown) = &mut self.mixdown {
+                mixdown.abandon().await;
+            }
         }
         self.manifest.error = ending.unwrap_or_else(Some);
         self.end_pause();
         self.manifest.ended_at = Some(unix_ms(SystemTime::now()));
-        self.manifest.files = vec![self.mixdown.file()];
-        self.manifest.duration_ms = self.manifest.files.iter().map(|file| file.duration_ms).max().unwrap_or(0);
+        if let Some(file) = self.mixdown.as_ref().map(Mixdown::file) {
+            self.put(file);
+        }
+        self.manifest.measure();
         self.manifest.weigh(self.catalogue.folder());
         let mut written = self.write().await;
         report.send_replace(self.manifest.brief());
@@ -202,5 +270,36 @@ impl Take {
     pub(super) async fn write(&self) -> bool {
         let saved = self.catalogue.save(&self.manifest).await;
         saved.inspect_err(|error| tracing::error!(%error, "a manifest is not up to date")).is_ok()
+    }
+}
+
+/// Resolves when the mix's file ends by itself.
+async fn failed(mixdown: &mut Option<Mixdown>) -> String {
+    match mixdown {
+        Some(mixdown) => mixdown.failed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What becomes of the individual files.
+async fn reported(individual: &mut Option<Individual>) -> Report {
+    match individual {
+        Some(individual) => {
+            let ended = || Report::Failed("the thread of the individual files ended by itself: see the log".to_owned());
+            individual.report().await.unwrap_or_else(ended)
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// What happened may end a track.
+fn hear(individual: &Individual, happening: &Happening) {
+    match happening {
+        Happening::Muted { participant, source } | Happening::Unpublished { participant, source } => {
+            let kind = if source.starts_with("camera") || source == "screen" { Kind::Video } else { Kind::Audio };
+            individual.starve(participant.clone(), is_shared(source), kind);
+        }
+        Happening::Left { participant } => individual.left(participant.clone()),
+        _ => {}
     }
 }

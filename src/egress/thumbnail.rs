@@ -8,6 +8,7 @@ use gstreamer_app as gst_app;
 
 use super::OutputError;
 use crate::id::RecordingId;
+use crate::media::pipeline::Ended;
 
 /// Its width in pixels; the height follows.
 const WIDTH: i32 = 320;
@@ -42,15 +43,6 @@ pub(super) fn make(media: &Path, duration: gst::ClockTime) -> Result<Vec<u8>, Ou
     let sample = sink.try_pull_preroll(PATIENCE).ok_or_else(missing)?;
     let data = sample.buffer().and_then(|buffer| buffer.map_readable().ok()).ok_or_else(missing)?;
     Ok(data.to_vec())
-}
-
-/// Ends its pipeline with itself.
-struct Ended(gst::Pipeline);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.set_state(gst::State::Null);
-    }
 }
 
 fn settle(pipeline: &gst::Pipeline) -> Result<(), gst::StateChangeError> {

@@ -92,6 +92,16 @@ impl Drop for Pipeline {
     }
 }
 
+/// A pipeline that is no part of the house, for a short work of its own: ended with this, by the thread that drops it.
+#[derive(Debug)]
+pub(crate) struct Ended(pub(crate) gst::Pipeline);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.set_state(gst::State::Null);
+    }
+}
+
 fn epoch() -> &'static (gst::Clock, gst::ClockTime) {
     static EPOCH: OnceLock<(gst::Clock, gst::ClockTime)> = OnceLock::new();
     EPOCH.get_or_init(|| {

@@ -4,7 +4,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::MixError;
-use super::encoding::Encoding;
+use super::encoding::{self, Encoding};
 use crate::media::Kind;
 use crate::media::description::{Descriptions, Values};
 use crate::media::graft::{self, Branch};
@@ -43,7 +43,7 @@ impl Encoder {
         values: &Values,
     ) -> Result<Self, MixError> {
         let fail = |_| MixError::Graph { step: "building an encoder" };
-        let encode = descriptions.build(encoding.description(), values)?;
+        let encode = descriptions.build(encoding::description(encoding), values)?;
         let queue = gst::ElementFactory::make("queue").property_from_str("leaky", "downstream");
         let queue = queue.property("max-size-bytes", 0u32);
         let queue = match encoding.kind() {

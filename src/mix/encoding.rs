@@ -28,14 +28,14 @@ impl Encoding {
             Self::Aac | Self::Opus => Kind::Audio,
         }
     }
+}
 
-    /// The description that makes it.
-    pub(super) fn description(self) -> &'static str {
-        match self {
-            Self::H264 => "encode/h264.launch",
-            Self::Vp8 => "encode/vp8.launch",
-            Self::Aac => "encode/aac.launch",
-            Self::Opus => "encode/opus.launch",
-        }
+/// The description of an encoder.
+pub(crate) fn description(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::H264 => "encode/h264.launch",
+        Encoding::Vp8 => "encode/vp8.launch",
+        Encoding::Aac => "encode/aac.launch",
+        Encoding::Opus => "encode/opus.launch",
     }
 }

@@ -66,6 +66,15 @@ pub enum MixError {
     Ended,
 }
 
+/// Somebody's name tile alone, as BGRx; [`tile_caps`] says what that is.
+pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo::Error> {
+    let placement = Placement { x: 0, y: 0, width: size.width, height: size.height };
+    tiles::draw(size, &[tiles::Tile { placement, name: name.to_owned() }])
+}
+
+pub(crate) use encoding::description as encoder_of;
+pub(crate) use video::picture_caps as tile_caps;
+
 /// How large a mix is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MixSettings {

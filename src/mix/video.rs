@@ -110,7 +110,8 @@ fn request(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<gst::Pa
     Ok(ghost)
 }
 
-fn picture_caps(size: Size) -> gst::Caps {
+/// What a drawn canvas of `size` is.
+pub(crate) fn picture_caps(size: Size) -> gst::Caps {
     let side = |length: u32| i32::try_from(length).unwrap_or(i32::MAX);
     gst::Caps::builder("video/x-raw")
         .field("format", "BGRx")

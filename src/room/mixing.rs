@@ -74,8 +74,14 @@ impl Actor {
         Ok(())
     }
 
+    /// Gives a track to the mix and to recordings that want it, if it is there and not muted.
+    pub(super) fn feed(&mut self, id: &ParticipantId, source: Source) {
+        self.feed_mix(id, source);
+        self.feed_recordings(id, source);
+    }
+
     /// Gives the mix a track, if there are both and it is not muted.
-    pub(super) fn feed_mix(&mut self, id: &ParticipantId, source: Source) {
+    fn feed_mix(&mut self, id: &ParticipantId, source: Source) {
         let Some(mix) = &self.mixing.mix else { return };
         let Some(participant) = self.participants.get_mut(id) else { return };
         let name = participant.name.clone();

@@ -9,15 +9,17 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
 use super::minutes::Minutes;
+use super::participant::Participant;
 use super::registry::RoomContext;
-use super::{Event, RecordingError, Running};
+use super::{Event, RecordingError, Running, Source};
 use crate::config;
 use crate::egress::OutputError;
 use crate::egress::format::Choice;
+use crate::egress::individual::Feed;
 use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Spec};
 use crate::egress::space::Limits;
-use crate::id::RecordingId;
+use crate::id::{ParticipantId, RecordingId};
 use crate::mix::{Mix, MixError};
 
 /// Where what became of a recording goes.
@@ -77,6 +79,12 @@ impl Recordings {
         }
     }
 
+    /// Those that want what everybody sends.
+    pub(super) fn individual(&self) -> impl Iterator<Item = &Recording> {
+        let wanted = self.active.iter().filter(|active| active.manifest.format.is_individual());
+        wanted.filter_map(|active| active.recording.as_ref())
+    }
+
     fn find(&mut self, id: &RecordingId) -> Option<&mut Active> {
         self.active.iter_mut().find(|active| active.manifest.id == *id)
     }
@@ -94,8 +102,9 @@ impl Actor {
             return Err(RecordingError::NoRoom(self.name.to_string()));
         }
         let failed = |error: &dyn std::fmt::Display| RecordingError::Media(error.to_string());
-        self.start_mix().await.map_err(|error| failed(&error))?;
-        let Some(mix) = self.mixing.mix() else { return Err(failed(&MixError::Ended)) };
+        if !format.encodings().is_empty() {
+            self.start_mix().await.map_err(|error| failed(&error))?;
+        }
         let spec = Spec {
             id: RecordingId::new(),
             format,
@@ -103,7 +112,7 @@ impl Actor {
             so_far: self.recordings.minutes.so_far(),
             limits: limits(&self.context.config.disk),
         };
-        let begun = begin(mix, spec, &self.context).await;
+        let begun = begin(self.mixing.mix(), spec, &self.context).await;
         let recording = begun.inspect_err(|_| self.end_idle_mix())?;
         let mut manifest = recording.manifest();
         let begun = manifest.borrow_and_update().clone();
@@ -127,8 +136,47 @@ impl Actor {
             recording: Some(recording),
             waiting: Vec::new(),
         });
+        self.feed_recording(&begun.id);
         self.tell_all(&Event::RecordingStarted(running(&begun)));
         Ok(begun)
+    }
+
+    /// Gives everything that is sent to a recording that has begun, if it wants it.
+    fn feed_recording(&mut self, id: &RecordingId) {
+        let of = |participant: &Participant| {
+            let sources: Vec<_> = participant.publications.keys().copied().collect();
+            let id = participant.id.clone();
+            sources.into_iter().map(move |source| (id.clone(), source))
+        };
+        let everything: Vec<_> = self.participants.values().flat_map(of).collect();
+        for (participant, source) in everything {
+            if let Some(feed) = self.feed_of(&participant, source)
+                && let Some(recording) = self.recordings.individual().find(|recording| recording.id() == id)
+            {
+                recording.feed(feed);
+            }
+        }
+        self.ask_publishers();
+    }
+
+    /// Gives a track to all recordings that want it, if it is there and not muted.
+    pub(super) fn feed_recordings(&mut self, id: &ParticipantId, source: Source) {
+        if self.recordings.individual().next().is_some()
+            && let Some(feed) = self.feed_of(id, source)
+        {
+            self.recordings.individual().for_each(|recording| recording.feed(feed.clone()));
+        }
+    }
+
+    fn feed_of(&mut self, id: &ParticipantId, source: Source) -> Option<Feed> {
+        let participant = self.participants.get_mut(id)?;
+        let publication = participant.publications.get_mut(&source).filter(|publication| !publication.muted)?;
+        let codec = publication.codec();
+        let tap = publication.tap(self.pipeline.gst());
+        let tap =
+            tap.inspect_err(|error| tracing::warn!(participant = %id, ?source, %error, "a track is not recorded"));
+        let (outlet, name) = (tap.ok()?.clone(), participant.name.to_string());
+        Some(Feed { participant: id.clone(), name, shared: source.is_shared(), codec, outlet })
     }
 
     pub(super) fn stop_recording(&mut self, id: &RecordingId, reply: Reply) {
@@ -201,10 +249,14 @@ impl Actor {
     }
 }
 
-async fn begin(mix: &Mix, spec: Spec, context: &RoomContext) -> Result<Recording, RecordingError> {
+async fn begin(mix: Option<&Mix>, spec: Spec, context: &RoomContext) -> Result<Recording, RecordingError> {
     let mut encoded = Vec::new();
     for encoding in spec.format.encodings() {
-        encoded.push(mix.encode(encoding).await.map_err(|error| RecordingError::Media(error.to_string()))?);
+        let made = match mix {
+            Some(mix) => mix.encode(encoding).await,
+            None => Err(MixError::Ended),
+        };
+        encoded.push(made.map_err(|error| RecordingError::Media(error.to_string()))?);
     }
     Recording::start(spec, &context.catalogue, &context.descriptions, encoded).await.map_err(|error| match error {
         OutputError::Space { .. } => RecordingError::Space(error.to_string()),

@@ -152,7 +152,10 @@ impl Actor {
     /// Tells publishers how large anybody shows their tracks.
     pub(super) fn ask_publishers(&mut self) {
         let now = Instant::now();
-        let mixed = if self.mixing.mix().is_some() {
+        // What is recorded as it comes is wanted whole.
+        let mixed = if self.recordings.individual().next().is_some() {
+            view::FULL
+        } else if self.mixing.mix().is_some() {
             Height::try_from(self.context.config.mix.height).unwrap_or(view::FULL)
         } else {
             0

@@ -52,7 +52,7 @@ impl Actor {
         tracing::info!(participant = %id, ?source, muted, "published");
         self.tell_changed(id);
         self.arrange_all();
-        self.feed_mix(id, source);
+        self.feed(id, source);
     }
 
     /// Takes a track from everybody. The caller arranges anew and tells.
@@ -93,7 +93,7 @@ impl Actor {
         if muted {
             self.starve_mix(id, source);
         } else {
-            self.feed_mix(id, source);
+            self.feed(id, source);
         }
         Ok(Done::Nothing)
     }

@@ -1,0 +1,267 @@
+//! What everybody sends, in files of their own: nothing is decoded, and nothing is missing.
+//!
+//! Everybody's camera and microphone are a file, from the first of them until the person goes; a shared screen and its
+//! sound are another. All are on one clock, that of the recording: a file says where it begins on it.
+//!
+//! One thread per recording owns the files, since building and ending them blocks.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, mpsc as std_mpsc};
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use tokio::sync::mpsc;
+
+mod intake;
+mod reel;
+mod span;
+mod strand;
+mod tile;
+mod track;
+
+use self::reel::{Progress, Reel};
+use self::span::Span;
+use self::track::lock;
+use super::OutputError;
+use super::file::{FileName, MediaFile};
+use super::format::{Content, Format};
+use crate::id::{ParticipantId, RecordingId};
+use crate::media::description::Descriptions;
+use crate::media::link::Outlet;
+use crate::media::pipeline::Pipeline;
+use crate::media::{Codec, Kind};
+use crate::mix::Encoding;
+
+/// How often it looks what is missing.
+const TICK: Duration = Duration::from_millis(100);
+/// How long a stop waits for packets that are on their way.
+const CATCH_UP: Duration = Duration::from_millis(400);
+/// How many reports may wait; each is about a file.
+const REPORTS: usize = 1024;
+
+/// A track that somebody sends.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// Who.
+    pub participant: ParticipantId,
+    /// Their name.
+    pub name: String,
+    /// Whether it is of a shared screen.
+    pub shared: bool,
+    /// Its codec.
+    pub codec: Codec,
+    /// Where it leaves, as RTP.
+    pub outlet: Outlet,
+}
+
+#[derive(Debug)]
+enum Command {
+    Feed(Feed),
+    Starve { participant: ParticipantId, shared: bool, kind: Kind },
+    Left(ParticipantId),
+    Pause(gst::ClockTime),
+    Resume(gst::ClockTime),
+    Stop(gst::ClockTime),
+}
+
+/// What becomes of the files.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// One has begun, or ended.
+    File(MediaFile),
+    /// One failed.
+    Failed(String),
+}
+
+/// The files of those who send. Dropping it ends them, but then nobody knows when they are whole.
+#[derive(Debug)]
+pub(super) struct Individual {
+    commands: std_mpsc::Sender<Command>,
+    reports: mpsc::Receiver<Report>,
+}
+
+impl Individual {
+    /// Begins at the running time `from`. Must be called within a Tokio runtime.
+    pub(super) fn start(
+        folder: PathBuf,
+        id: RecordingId,
+        format: Format,
+        descriptions: Descriptions,
+        from: gst::ClockTime,
+    ) -> Result<Self, OutputError> {
+        let (commands, inbox) = std_mpsc::channel();
+        let (sender, reports) = mpsc::channel(REPORTS);
+        let mut span = Span::default();
+        span.begin(from.nseconds());
+        let span = Arc::new(Mutex::new(span));
+        let files = Files { folder, id, format, descriptions, span, reels: Vec::new(), made: 0, reports: sender };
+        let runtime = tokio::runtime::Handle::current();
+        let work = move || {
+            // For the tasks that drain the pipelines' buses.
+            let _context = runtime.enter();
+            files.run(&inbox);
+        };
+        let thread = std::thread::Builder::new().name("individual".into()).spawn(work);
+        thread.map_err(|_| OutputError::Graph { step: "starting a thread" })?;
+        Ok(Self { commands, reports })
+    }
+
+    /// Takes in a track, in the place of the one that came before.
+    pub(super) fn feed(&self, feed: Feed) {
+        self.send(Command::Feed(feed));
+    }
+
+    /// A track sends nothing until it is fed again.
+    pub(super) fn starve(&self, participant: ParticipantId, shared: bool, kind: Kind) {
+        self.send(Command::Starve { participant, shared, kind });
+    }
+
+    /// Somebody has gone.
+    pub(super) fn left(&self, participant: ParticipantId) {
+        self.send(Command::Left(participant));
+    }
+
+    pub(super) fn pause(&self, moment: gst::ClockTime) {
+        self.send(Command::Pause(moment));
+    }
+
+    pub(super) fn resume(&self, moment: gst::ClockTime) {
+        self.send(Command::Resume(moment));
+    }
+
+    /// Lets all files end now; [`Individual::report`] gives nothing once they have.
+    pub(super) fn stop(&self) {
+        self.send(Command::Stop(Pipeline::running_time()));
+    }
+
+    /// What becomes of the files; nothing when there will be no more.
+    pub(super) async fn report(&mut self) -> Option<Report> {
+        self.reports.recv().await
+    }
+
+    fn send(&self, command: Command) {
+        // Refused only by a thread that has ended, of which the reports tell.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// What the thread owns.
+struct Files {
+    folder: PathBuf,
+    id: RecordingId,
+    format: Format,
+    descriptions: Descriptions,
+    span: Arc<Mutex<Span>>,
+    reels: Vec<Reel>,
+    made: usize,
+    reports: mpsc::Sender<Report>,
+}
+
+impl Files {
+    /// Runs until it is stopped and all files have ended, or nobody wants them any more.
+    fn run(mut self, commands: &std_mpsc::Receiver<Command>) {
+        let mut next = Instant::now() + TICK;
+        let mut closing: Option<Instant> = None;
+        loop {
+            match commands.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Command::Stop(moment)) => {
+                    lock(&self.span).pause(moment.nseconds());
+                    closing.get_or_insert(Instant::now() + CATCH_UP);
+                }
+                Ok(command) => self.obey(command),
+                Err(std_mpsc::RecvTimeoutError::Timeout) => {}
+                Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+            if Instant::now() < next {
+                continue;
+            }
+            next = Instant::now() + TICK;
+            if closing.is_some_and(|moment| Instant::now() >= moment) {
+                let end = self.so_far();
+                self.reels.iter_mut().for_each(|reel| reel.finish(end));
+            }
+            self.tick();
+            if closing.is_some_and(|moment| Instant::now() >= moment) && self.reels.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = Pipeline::running_time().nseconds();
+        match command {
+            Command::Feed(feed) => {
+                if let Err(error) = self.feed(&feed) {
+                    self.report(Report::Failed(error.to_string()));
+                }
+            }
+            Command::Starve { participant, shared, kind } => {
+                let end = self.so_far();
+                let of = |reel: &&mut Reel| reel.is_open() && reel.participant == participant && reel.shared == shared;
+                if let Some(reel) = self.reels.iter_mut().find(of)
+                    && reel.starve(kind, now)
+                    && shared
+                {
+                    reel.finish(end);
+                }
+            }
+            Command::Left(participant) => {
+                let end = self.so_far();
+                self.reels.iter_mut().filter(|reel| reel.participant == participant).for_each(|reel| reel.finish(end));
+            }
+            Command::Pause(moment) => lock(&self.span).pause(moment.nseconds()),
+            Command::Resume(moment) => {
+                lock(&self.span).begin(moment.nseconds());
+                self.reels.iter().for_each(Reel::resume);
+            }
+            Command::Stop(_) => {}
+        }
+    }
+
+    fn feed(&mut self, feed: &Feed) -> Result<(), OutputError> {
+        let sound_only = self.format.content == Content::Multitrack;
+        if sound_only && feed.codec.kind() == Kind::Video {
+            return Ok(());
+        }
+        let of =
+            |reel: &&mut Reel| reel.is_open() && reel.participant == feed.participant && reel.shared == feed.shared;
+        if let Some(reel) = self.reels.iter_mut().find(of) {
+            return reel.feed(feed);
+        }
+        self.made += 1;
+        let video = self.format.video_codec.filter(|_| !sound_only);
+        let name = FileName::numbered(&self.id, self.made, self.format.extension(video.is_some()));
+        let encodings: Vec<_> = video.into_iter().chain([Encoding::Opus]).collect();
+        // A track among others begins with them.
+        let start = if sound_only { 0 } else { self.so_far() };
+        let (container, place) = (self.format.container, (&self.span, start));
+        let mut reel = Reel::build(&self.folder, name, container, &encodings, place, feed, &self.descriptions)?;
+        reel.feed(feed)?;
+        self.report(Report::File(reel.file()));
+        self.reels.push(reel);
+        Ok(())
+    }
+
+    fn tick(&mut self) {
+        let now = Pipeline::running_time().nseconds();
+        for mut reel in std::mem::take(&mut self.reels) {
+            match reel.tick(now) {
+                Progress::Goes => self.reels.push(reel),
+                Progress::Ended => self.report(Report::File(reel.file())),
+                Progress::Failed(reason) => {
+                    self.report(Report::File(reel.file()));
+                    self.report(Report::Failed(reason));
+                }
+            }
+        }
+    }
+
+    fn so_far(&self) -> u64 {
+        lock(&self.span).so_far(Pipeline::running_time().nseconds())
+    }
+
+    fn report(&self, report: Report) {
+        // Nobody listens any more when the recording has ended by an error.
+        let _ = self.reports.blocking_send(report);
+    }
+}

@@ -1,0 +1,215 @@
+//! One stream of a file: decides under a short lock what is written, and hands it to the muxer's queue.
+//!
+//! Threads: frames come in a streaming thread, ticks in the recording's own.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use super::intake::Frame;
+use super::span::Span;
+use super::strand::{self, FRAME, Gap, Picture, Silence, Sound, Verdict};
+use super::tile::Tile;
+use crate::mix::Encoding;
+use crate::mix::layout::Size;
+
+/// What waits for a disk before the oldest is left out.
+const BOUND: gst::ClockTime = gst::ClockTime::from_seconds(30);
+/// Twenty milliseconds of silence: RFC 6716, section 3.1, CELT over the full band in one frame, of which nothing is coded.
+const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
+
+/// A stream of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Track {
+    span: Arc<Mutex<Span>>,
+    /// Where the file begins on the recording's clock.
+    start: u64,
+    source: gst_app::AppSrc,
+    strand: Arc<Mutex<Strand>>,
+}
+
+#[derive(Debug)]
+enum Strand {
+    Sound(Sound),
+    Picture { picture: Picture, size: Option<Size> },
+}
+
+impl Track {
+    pub(super) fn new(encoding: Encoding, span: &Arc<Mutex<Span>>, start: u64) -> Self {
+        let source = gst_app::AppSrc::builder().format(gst::Format::Time).is_live(true).max_bytes(0).build();
+        source.set_max_time(BOUND);
+        source.set_leaky_type(gst_app::AppLeakyType::Downstream);
+        let strand = match encoding {
+            Encoding::H264 | Encoding::Vp8 => Strand::Picture { picture: Picture::new(), size: None },
+            Encoding::Aac | Encoding::Opus => {
+                source.set_caps(Some(&silence_caps()));
+                Strand::Sound(Sound::default())
+            }
+        };
+        Self { span: Arc::clone(span), start, source, strand: Arc::new(Mutex::new(strand)) }
+    }
+
+    pub(super) fn element(&self) -> &gst::Element {
+        gst::prelude::Cast::upcast_ref(&self.source)
+    }
+
+    /// Takes what came. Returns whether a keyframe is wanted.
+    pub(super) fn take(&self, frame: Frame) -> bool {
+        let Some(at) = lock(&self.span).place(frame.at.nseconds()) else { return false };
+        let Some(at) = at.checked_sub(self.start) else { return false };
+        let Frame { buffer, caps, .. } = frame;
+        let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        match &mut *self.strand() {
+            Strand::Sound(sound) => {
+                let duration = buffer.duration().map_or(FRAME, gst::ClockTime::nseconds);
+                let (silence, at) = sound.packet(at, duration);
+                self.be_silent(silence);
+                if let Some(at) = at {
+                    self.push(buffer, at, None);
+                }
+                false
+            }
+            Strand::Picture { picture, size } => match picture.frame(at, keyframe) {
+                Verdict::Write(at) => {
+                    *size = size_of(&caps).or(*size);
+                    self.push(buffer, at, Some(&caps));
+                    false
+                }
+                Verdict::Drop => false,
+                Verdict::WantKeyframe => true,
+            },
+        }
+    }
+
+    /// Lets silence or a tile stand in for what did not come until the running time `now`; `tile` gives one of a size.
+    pub(super) fn fill(&self, now: u64, tile: impl FnOnce(Option<Size>) -> Option<Tile>) {
+        let (so_far, runs) = {
+            let span = lock(&self.span);
+            (span.so_far(now), span.runs())
+        };
+        let now = so_far.saturating_sub(self.start);
+        match &mut *self.strand() {
+            Strand::Sound(sound) => {
+                let silence = sound.idle(now);
+                self.be_silent(silence);
+            }
+            Strand::Picture { picture, size } if runs => {
+                if let Some(at) = picture.tile(now)
+                    && let Some(tile) = tile(*size)
+                {
+                    self.push(tile.buffer, at, Some(&tile.caps));
+                }
+            }
+            Strand::Picture { .. } => {}
+        }
+    }
+
+    /// Nothing comes from now on.
+    pub(super) fn mute(&self, now: u64) {
+        let now = lock(&self.span).so_far(now).saturating_sub(self.start);
+        if let Strand::Picture { picture, .. } = &mut *self.strand() {
+            picture.mute(now);
+        }
+    }
+
+    /// Something comes again.
+    pub(super) fn show(&self) {
+        if let Strand::Picture { picture, .. } = &mut *self.strand() {
+            picture.show();
+        }
+    }
+
+    /// What comes next does not follow what came last.
+    pub(super) fn cut(&self) {
+        if let Strand::Picture { picture, .. } = &mut *self.strand() {
+            picture.cut();
+        }
+    }
+
+    /// Whether there is silence to be made before the file may end at `end`, on the recording's clock.
+    pub(super) fn lacks(&self, end: u64) -> bool {
+        let end = end.saturating_sub(self.start);
+        match &*self.strand() {
+            Strand::Sound(sound) => sound.end() + FRAME < end,
+            Strand::Picture { .. } => false,
+        }
+    }
+
+    /// Ends the stream at `end` on the recording's clock.
+    pub(super) fn close(&self, end: u64) {
+        let end = end.saturating_sub(self.start);
+        if let Strand::Sound(sound) = &mut *self.strand() {
+            let silence = sound.close(end);
+            self.be_silent(silence);
+        }
+        // Refused only by a pipeline that has failed.
+        let _ = self.source.end_of_stream();
+    }
+
+    /// When something stood in for what did not come, in a file that ends at `end` on the recording's clock.
+    pub(super) fn gaps(&self, end: u64) -> Vec<Gap> {
+        match &mut *self.strand() {
+            Strand::Sound(sound) => sound.gaps().to_vec(),
+            Strand::Picture { picture, .. } => picture.gaps(end.saturating_sub(self.start)).to_vec(),
+        }
+    }
+
+    fn be_silent(&self, Silence { from, frames }: Silence) {
+        for index in 0..frames {
+            self.push(gst::Buffer::from_slice(SILENCE), from + index * strand::FRAME, None);
+        }
+    }
+
+    fn push(&self, mut buffer: gst::Buffer, at: u64, caps: Option<&gst::Caps>) {
+        let writable = buffer.make_mut();
+        writable.set_pts(gst::ClockTime::from_nseconds(at));
+        writable.set_dts(gst::ClockTime::NONE);
+        let caps = caps.map(plain);
+        if caps.is_none() {
+            writable.set_duration(gst::ClockTime::from_nseconds(FRAME));
+        }
+        if caps.is_some() && self.source.caps() != caps {
+            self.source.set_caps(caps.as_ref());
+        }
+        // Refused only by a pipeline that has ended or failed.
+        let _ = self.source.push_buffer(buffer);
+    }
+
+    fn strand(&self) -> MutexGuard<'_, Strand> {
+        lock(&self.strand)
+    }
+}
+
+/// What of `caps` a file has to know: muxers refuse other fields that change.
+fn plain(caps: &gst::Caps) -> gst::Caps {
+    let Some(known) = caps.structure(0) else { return caps.clone() };
+    let mut plain = gst::Structure::new_empty(known.name().as_str());
+    for field in ["width", "height", "stream-format", "alignment", "codec_data"] {
+        if let Ok(value) = known.value(field) {
+            plain.set_value(field, value.clone());
+        }
+    }
+    // WebM's muxer insists on one.
+    plain.set("framerate", gst::Fraction::new(0, 1));
+    gst::Caps::from(plain)
+}
+
+fn silence_caps() -> gst::Caps {
+    gst::Caps::builder("audio/x-opus")
+        .field("rate", 48_000)
+        .field("channels", 2)
+        .field("channel-mapping-family", 0)
+        .build()
+}
+
+fn size_of(caps: &gst::Caps) -> Option<Size> {
+    let known = caps.structure(0)?;
+    let side = |name| u32::try_from(known.get::<i32>(name).ok()?).ok();
+    Some(Size { width: side("width")?, height: side("height")? })
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is held is changed by single steps: a panic elsewhere leaves it whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

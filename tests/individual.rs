@@ -1,0 +1,159 @@
+//! Recordings of what everybody sends, each in a file of its own, judged by what is seen and heard in the files.
+
+#![allow(clippy::print_stdout, reason = "figures are for the reader of the report")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::judge::{Recording, Rect};
+use common::lab;
+use common::native::Native;
+use common::server::Server;
+use serde_json::{Value, json};
+
+/// How far sound and picture of a participant may be apart, in seconds.
+const LIPS: f64 = 0.08;
+/// How far times in a file may be from the clock on the wall, in seconds.
+const CLOCK: f64 = 0.5;
+
+async fn start(server: &Server, format: Value) -> String {
+    let (status, entry) = server.post("/api/v1/rooms/tea/recordings", &format).await;
+    assert_eq!(status, 201, "{entry}");
+    entry["id"].as_str().expect("an id").to_owned()
+}
+
+async fn stop(server: &Server, id: &str) -> Value {
+    let (status, entry) = server.post(&format!("/api/v1/recordings/{id}/stop"), &json!({})).await;
+    assert_eq!((status, &entry["state"]), (200, &json!("complete")), "{entry}");
+    entry
+}
+
+async fn published(who: &Native) {
+    let on_air = |member: &Value| member["tracks"].as_array().is_some_and(|all| all.len() == 2);
+    who.sees(&who.id, "on air", on_air).await;
+}
+
+/// Both tracks of somebody fall silent, or not any longer.
+async fn mute(who: &Native, muted: bool) {
+    for source in ["camera", "microphone"] {
+        who.get("mute", json!({"source": source, "muted": muted})).await;
+    }
+}
+
+/// The only file of somebody in what the server says of a recording.
+fn file_of<'a>(entry: &'a Value, who: &Native) -> &'a Value {
+    let files = entry["files"].as_array().expect("files");
+    let mut theirs = files.iter().filter(|file| file["streams"][0]["participant"] == *who.id);
+    let file = theirs.next().unwrap_or_else(|| panic!("no file of {}: {entry}", who.id));
+    assert!(theirs.next().is_none(), "one file each: {entry}");
+    file
+}
+
+async fn open(server: &Server, id: &str, file: &Value) -> Recording {
+    let name = file["name"].as_str().expect("a name");
+    let media = server.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
+    let (width, height) = Recording::open(media.path(), &[]).size;
+    Recording::open(media.path(), &[Rect { x: 0, y: 0, width, height }])
+}
+
+/// What every file has, whatever happened: no hole, no jump, and as much sound as picture.
+fn judge_whole(film: &Recording, file: &Value) {
+    let (told, heard) = (file["durationMs"].as_f64().expect("durationMs") / 1e3, film.sound.len() as f64 / 48e3);
+    println!("{file}: {:.3} s, heard {heard:.3} s, longest picture {:.3} s", film.duration, film.longest_picture());
+    assert!((film.duration - told).abs() < 0.1 + 1.1, "{} told as {told} s", film.duration);
+    assert!((heard - told).abs() < 0.1, "{heard} s are heard of {told}");
+    assert!(film.longest_silence_of_packets() < 0.1, "a hole of {} s", film.longest_silence_of_packets());
+    assert!(film.longest_picture() < 1.6, "a picture of {} s", film.longest_picture());
+    assert!(film.times[0] < 0.7, "the first picture shows at {}", film.times[0]);
+}
+
+#[test]
+fn everybody_has_a_file_without_holes_whatever_happens() {
+    lab::run_for(Duration::from_secs(150), |lab| async move {
+        let server = Server::start(&lab).await;
+        let (ann, bob) = (Native::join(&server, "tea", "Ann", 1).await, Native::join(&server, "tea", "Bob", 2).await);
+        let _sending = [ann.publish("send-1").await, bob.publish("send-1").await];
+        published(&ann).await;
+        published(&bob).await;
+        let watching = bob.subscribe("receive-1", 2, 2).await;
+        let slot = bob.finds(&watching, &ann.id, "camera").await;
+        watching.watches(slot, 150).await;
+        let ids = [
+            start(&server, json!({"kind": "individual"})).await,
+            start(&server, json!({"kind": "individual", "container": "mkv"})).await,
+        ];
+        let begun = Instant::now();
+        let since = || begun.elapsed().as_secs_f64();
+        watching.watches(slot, 120).await;
+        mute(&ann, true).await;
+        let muted = since();
+        let seeing = ann.subscribe("receive-1", 2, 2).await;
+        let bobs = ann.finds(&seeing, &bob.id, "camera").await;
+        seeing.watches(bobs, 90).await;
+        mute(&ann, false).await;
+        let back = since();
+        seeing.watches(bobs, 120).await;
+        let cleo = Native::join(&server, "tea", "Cleo", 3).await;
+        let _also = cleo.publish("send-1").await;
+        published(&cleo).await;
+        let came = since();
+        let hers = ann.finds(&seeing, &cleo.id, "camera").await;
+        seeing.watches(hers, 120).await;
+        let bob_left = bob.id.clone();
+        drop(watching);
+        let bobs_look = bob.look;
+        let bob_file = |entry: &Value| {
+            entry["files"]
+                .as_array()
+                .and_then(|all| all.iter().find(|file| file["streams"][0]["participant"] == *bob_left).cloned())
+        };
+        bob.leave().await;
+        let left = since();
+        seeing.watches(hers, 60).await;
+        for (id, end) in ids.iter().zip(["webm", "mkv"]) {
+            let entry = stop(&server, id).await;
+            let stopped = since();
+            let (a, b, c) = (file_of(&entry, &ann), bob_file(&entry).expect("bob's"), file_of(&entry, &cleo));
+            let streams = |file: &Value| {
+                let of = |stream: &Value| format!("{} {}", stream["source"], stream["codec"]);
+                file["streams"].as_array().expect("streams").iter().map(of).collect::<Vec<_>>()
+            };
+            assert_eq!(streams(a), ["\"camera\" \"vp8\"", "\"microphone\" \"opus\""]);
+            assert!(a["name"].as_str().is_some_and(|name| name.ends_with(end)), "{a}");
+            let start_of = |file: &Value| file["startMs"].as_f64().expect("startMs") / 1e3;
+            assert!(start_of(a) < 0.3 && start_of(&b) < 0.3 && (start_of(c) - came).abs() < 1.0, "{entry}");
+
+            let film = open(&server, id, a).await;
+            judge_whole(&film, a);
+            assert_eq!(film.codecs, ["opus", "vp8"]);
+            assert!((film.duration - stopped).abs() < CLOCK + 1.0, "{} of {stopped} s", film.duration);
+            let presence = |from: f64, to: f64| film.presence(0, ann.look, from, to);
+            assert!(presence(0.7, muted - 0.3) > 0.95, "{}", presence(0.7, muted - 0.3));
+            assert!(presence(muted + 0.5, back - 0.2) < 0.05, "muted: {}", presence(muted + 0.5, back - 0.2));
+            assert!(presence(back + 1.0, stopped - 0.3) > 0.95, "back: {}", presence(back + 1.0, stopped - 0.3));
+            let beeps = film.beeps(ann.look.pitch);
+            let quiet = beeps.iter().all(|beep| !(muted + 0.3..back - 0.1).contains(beep));
+            assert!(quiet && beeps.len() as f64 > (muted + stopped - back).floor() - 3.0, "{muted} {back}: {beeps:?}");
+            let offset = film.offset(0, ann.look.pitch).expect("flashes and beeps");
+            println!("ann: {offset:?}");
+            assert!(offset.pairs >= 3 && offset.most <= LIPS, "{offset:?}");
+            let gap = |gap: &Value| (gap["atMs"].as_f64().unwrap() / 1e3, gap["durationMs"].as_f64().unwrap() / 1e3);
+            let gaps: Vec<_> = a["gaps"].as_array().expect("gaps").iter().map(gap).collect();
+            let noted = |&(at, long): &(f64, f64)| (at - muted).abs() < 0.5 && (at + long - back).abs() < 1.0;
+            assert!(gaps.iter().filter(|gap| noted(gap)).count() == 2, "{muted} to {back}: {gaps:?}");
+
+            for (file, look, long) in [(&b, bobs_look, left), (c, cleo.look, stopped - came)] {
+                let film = open(&server, id, file).await;
+                judge_whole(&film, file);
+                assert!((film.duration - long).abs() < 1.5, "{} of {long} s", film.duration);
+                let shown = film.presence(0, look, 0.7, film.duration - 0.3);
+                assert!(shown > 0.95, "{look:?} is there for {shown}");
+                let offset = film.offset(0, look.pitch).expect("flashes and beeps");
+                // Who has just come has not said yet how picture and sound belong together: that takes some seconds.
+                let lips = if long > 10.0 { LIPS } else { 4.0 * LIPS };
+                assert!(offset.pairs >= 2 && offset.most <= lips, "{offset:?}");
+            }
+        }
+    });
+}
