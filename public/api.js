@@ -13,6 +13,7 @@
  * @property {number} durationMs
  * @property {number} bytes
  * @property {string | null} error
+ * @property {{ name: string, startMs: number, streams: { codec: string, participant?: string | null, source?: string | null }[] }[]} files
  * @property {{ id: string, name: string }[]} participants
  * @property {Moment[]} [events]
  */
@@ -52,8 +53,9 @@ export const resumeRecording = (id) => call('POST', `/recordings/${encodeURIComp
 /** @param {string} id */
 export const stopRecording = (id) => call('POST', `/recordings/${encodeURIComponent(id)}/stop`);
 
-/** @param {string} id */
-export const recordingFile = (id) => `/api/v1/recordings/${encodeURIComponent(id)}/file`;
+/** One file of several, or the only one, or the first. @param {string} id @param {string} [name] */
+export const recordingFile = (id, name) =>
+  `/api/v1/recordings/${encodeURIComponent(id)}/${name ? `files/${encodeURIComponent(name)}` : 'file'}`;
 
 /** @param {string} id */
 export const recordingThumbnail = (id) => `/api/v1/recordings/${encodeURIComponent(id)}/thumbnail`;

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 /// How far sound and picture of a participant may be apart, in seconds.
 const LIPS: f64 = 0.08;
+/// How much a crash may cost, in seconds.
+const LOSS: f64 = 1.5;
 /// How far times in a file may be from the clock on the wall, in seconds.
 const CLOCK: f64 = 0.5;
 
@@ -156,4 +158,142 @@ fn everybody_has_a_file_without_holes_whatever_happens() {
             }
         }
     });
+}
+
+/// The sound of the `track`-th audio stream of a file, and what the stream is called.
+fn track(path: &std::path::Path, track: usize) -> (Recording, String) {
+    let alone = tempfile::Builder::new().suffix(".mka").tempfile().expect("a file");
+    let select = format!("0:a:{track}");
+    let copied = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-i"])
+        .arg(path)
+        .args(["-map", &select, "-c", "copy"])
+        .arg(alone.path())
+        .status();
+    assert!(copied.expect("ffmpeg runs").success());
+    let named = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", &format!("a:{track}"), "-show_entries", "stream_tags=title"])
+        .args(["-of", "default=nokey=1:noprint_wrappers=1"])
+        .arg(path)
+        .output()
+        .expect("ffprobe runs");
+    let film = Recording::open(alone.path(), &[]);
+    (film, String::from_utf8_lossy(&named.stdout).trim().to_owned())
+}
+
+#[test]
+fn a_multitrack_recording_has_the_mix_and_everybody_alone() {
+    lab::run_for(Duration::from_secs(120), |lab| async move {
+        let server = Server::start(&lab).await;
+        let name = "Ann \"Q\"; <x>, y=1";
+        let ann = Native::join(&server, "tea", name, 1).await;
+        let bob = Native::join(&server, "tea", "Bob", 2).await;
+        let _sending = ann.publish("send-1").await;
+        published(&ann).await;
+        let watching = bob.subscribe("receive-1", 2, 2).await;
+        let slot = bob.finds(&watching, &ann.id, "camera").await;
+        watching.watches(slot, 60).await;
+        let id = start(&server, json!({"kind": "multitrack"})).await;
+        let begun = Instant::now();
+        watching.watches(slot, 90).await;
+        // A pause is in no track.
+        let (status, _) = server.post(&format!("/api/v1/recordings/{id}/pause"), &json!({})).await;
+        assert_eq!(status, 200);
+        let paused = begun.elapsed();
+        watching.watches(slot, 60).await;
+        let (status, _) = server.post(&format!("/api/v1/recordings/{id}/resume"), &json!({})).await;
+        assert_eq!(status, 200);
+        let resumed = Instant::now();
+        let _late = bob.publish("send-1").await;
+        published(&bob).await;
+        watching.watches(slot, 150).await;
+        let wall = (paused + resumed.elapsed()).as_secs_f64();
+        let entry = stop(&server, &id).await;
+        let files = entry["files"].as_array().expect("files");
+        assert_eq!((files.len(), &entry["error"]), (1, &Value::Null), "{entry}");
+        assert_eq!(files[0]["streams"].as_array().map(Vec::len), Some(4), "{entry}");
+
+        let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+        let film = Recording::open(file.path(), &[]);
+        println!("{entry}");
+        assert_eq!(film.codecs, ["aac", "h264", "opus", "opus"]);
+        assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s", film.duration);
+        let [mix, anns, bobs] = [0, 1, 2].map(|index| track(file.path(), index));
+        let pitches = [ann.look.pitch, bob.look.pitch];
+        for ((film, name), own) in [(&anns, 0), (&bobs, 1)] {
+            let (own, other) = (pitches[own], pitches[1 - own]);
+            let heard = film.sound.len() as f64 / 48e3;
+            println!("{name}: {heard:.3} of {wall:.3} s, {} to {}", film.loudest(own), film.loudest(other));
+            assert!((heard - wall).abs() < CLOCK, "{name} is {heard} s of {wall}, silence counted in");
+            assert!(film.loudest(own) > 10.0 * film.loudest(other), "{name} is heard alone");
+            let [alone, mixed] = [film, &mix.0].map(|film| film.beeps(own));
+            assert!(alone.len() >= 4, "{name}: {alone:?}");
+            let at_once = |beep: &&f64| mixed.iter().any(|other| (*beep - other).abs() < LIPS);
+            let together = alone.iter().filter(at_once).count();
+            assert!(together + 2 >= alone.len(), "{name} is in step with the mix: {alone:?} {mixed:?}");
+        }
+        assert_eq!(bobs.1, "Bob");
+        let head = std::fs::read(file.path()).expect("the file");
+        let named = head.windows(name.len()).any(|part| part == name.as_bytes());
+        assert!(named, "the head names {}", name);
+        let folder: Vec<_> = std::fs::read_dir(server.recordings()).expect("the folder").flatten().collect();
+        let parts = folder.iter().filter(|entry| entry.file_name().to_string_lossy().contains(&format!("{id}-")));
+        assert_eq!(parts.count(), 0, "the parts are gone: {folder:?}");
+    });
+}
+
+#[test]
+fn a_server_that_is_killed_loses_no_more_than_a_second_of_anybody() {
+    lab::run_for(Duration::from_secs(120), |lab| async move {
+        let server = Server::start(&lab).await;
+        let (ann, bob) = (Native::join(&server, "tea", "Ann", 1).await, Native::join(&server, "tea", "Bob", 2).await);
+        let _sending = [ann.publish("send-1").await, bob.publish("send-1").await];
+        published(&ann).await;
+        published(&bob).await;
+        let watching = bob.subscribe("receive-1", 2, 2).await;
+        let slot = bob.finds(&watching, &ann.id, "camera").await;
+        watching.watches(slot, 150).await;
+        let kinds = [
+            json!({"kind": "individual"}),
+            json!({"kind": "individual", "container": "mkv"}),
+            json!({"kind": "multitrack"}),
+        ];
+        let mut running = Vec::new();
+        for kind in &kinds {
+            running.push((start(&server, kind.clone()).await, Instant::now(), kind));
+        }
+        watching.watches(slot, 180).await;
+        // A muted camera is no excuse for losing the sound.
+        ann.get("mute", json!({"source": "camera", "muted": true})).await;
+        let hearing = ann.subscribe("receive-1", 2, 2).await;
+        let bobs = ann.finds(&hearing, &bob.id, "camera").await;
+        hearing.watches(bobs, 90).await;
+        server.signal("KILL");
+        let killed = Instant::now();
+        let (_, recordings) = server.ended(Duration::from_secs(5)).await;
+        let again = Server::start_in(&lab, recordings, &[]).await;
+        for (id, begun, kind) in running {
+            let whole = |entry: &Value| entry["state"] == "recovered";
+            let entry = again.get_until(&format!("/api/v1/recordings/{id}"), Duration::from_secs(15), whole).await;
+            let wall = (killed - begun).as_secs_f64();
+            let files = entry["files"].as_array().expect("files");
+            assert_eq!(files.len(), if kind["kind"] == "multitrack" { 1 } else { 2 }, "{entry}");
+            for file in files {
+                let film = open_any(&again, &id, file).await;
+                let heard = film.sound.len() as f64 / 48e3;
+                println!(
+                    "{kind}: {heard:.2} of {wall:.2} s are heard, {:.2} s seen",
+                    film.times.last().unwrap_or(&0.0)
+                );
+                assert!(heard > wall - LOSS && heard < wall + CLOCK, "{kind}: {heard} of {wall} s: {file}");
+                assert!(film.longest_silence_of_packets() < 0.1, "{kind}: {}", film.longest_silence_of_packets());
+            }
+        }
+    });
+}
+
+async fn open_any(server: &Server, id: &str, file: &Value) -> Recording {
+    let name = file["name"].as_str().expect("a name");
+    let media = server.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
+    Recording::open(media.path(), &[])
 }

@@ -47,7 +47,8 @@ function end(media) {
 function show(manifest, media) {
   const all = moments(manifest);
   const seek = (/** @type {number} */ ms) => {
-    media.currentTime = ms / 1000;
+    // The first of several files may begin later than the recording.
+    media.currentTime = Math.max(0, ms - (manifest.files[0]?.startMs ?? 0)) / 1000;
   };
   const marks = all.slice(0, MOST_MARKS).map(({ atMs, type }) => {
     const mark = make('i', { class: type });

@@ -25,6 +25,13 @@ function size(bytes) {
   return `${(bytes / Number(unit)).toFixed(bytes >= Number(unit) * 10 ? 0 : 1)} ${name}`;
 }
 
+/** Whose file it is. @param {Manifest} recording @param {Manifest['files'][number]} file */
+function owner({ participants }, { streams: [{ participant, source }] }) {
+  const name = participants.find(({ id }) => id === participant)?.name;
+  if (!name) return 'The mix';
+  return source?.startsWith('screen') ? `${name}'s screen` : name;
+}
+
 /**
  * @param {Manifest} recording
  * @param {{ play: (recording: Manifest) => void, remove: (recording: Manifest) => void }} deeds
@@ -56,8 +63,16 @@ export function card(recording, deeds) {
   else image.src = recordingThumbnail(recording.id);
 
   const link = /** @type {HTMLAnchorElement} */ (part(holder, 'a'));
-  link.href = recordingFile(recording.id);
-  link.setAttribute('aria-label', `Download the recording of ${recording.room}, ${began}`);
+  const files = recording.files.length > 1 ? recording.files : [undefined];
+  const links = files.map((file) => {
+    const each = /** @type {HTMLAnchorElement} */ (link.cloneNode(true));
+    const whose = file ? owner(recording, file) : '';
+    if (whose) each.textContent = whose;
+    each.href = recordingFile(recording.id, file?.name);
+    each.setAttribute('aria-label', `Download the recording of ${whose ? `${whose} in ` : ''}${recording.room}, ${began}`);
+    return each;
+  });
+  link.replaceWith(...links);
   const remove = /** @type {HTMLButtonElement} */ (part(holder, '.delete'));
   remove.setAttribute('aria-label', `Delete the recording of ${recording.room}, ${began}`);
   remove.disabled = runs(recording);

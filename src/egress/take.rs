@@ -13,6 +13,7 @@ use super::file::MediaFile;
 use super::happening::{Happening, is_shared};
 use super::individual::{Individual, Report};
 use super::manifest::{Manifest, Pause, State, manifest_path, unix_ms};
+use super::merge;
 use super::mixdown::Mixdown;
 use super::recording::{Command, Spec};
 use super::space::{Limits, Space, megabytes};
@@ -168,7 +169,8 @@ impl Take {
         };
         let (mixed, ()) = tokio::join!(mixed, individual);
         files.into_iter().for_each(|file| self.put(file));
-        mixed.and(failure.map_or(Ok(()), Err))
+        mixed?;
+        failure.map_or(Ok(()), Err)
     }
 
     fn note(&mut self, happening: Happening) {
@@ -253,6 +255,7 @@ impl Take {
         }
         self.manifest.measure();
         self.manifest.weigh(self.catalogue.folder());
+        self.merge().await;
         let mut written = self.write().await;
         report.send_replace(self.manifest.brief());
         // Whoever makes space finds that the recording has ended.
@@ -264,6 +267,27 @@ impl Take {
             written = self.write().await;
         }
         checksum::note(&self.catalogue, &self.manifest).await;
+    }
+
+    /// Makes one file of the tracks of a multitrack recording that is complete. Where that fails there are several.
+    async fn merge(&mut self) {
+        if !merge::is_due(&self.manifest) || self.manifest.state != State::Complete {
+            return;
+        }
+        // Should the server end meanwhile, all files are there and known.
+        self.write().await;
+        match merge::merge(&self.manifest, self.catalogue.folder()).await {
+            Ok(whole) => {
+                let merged = std::mem::replace(&mut self.manifest.files, vec![whole]);
+                self.manifest.weigh(self.catalogue.folder());
+                self.write().await;
+                merge::tidy(&merged, self.catalogue.folder());
+            }
+            Err(error) => {
+                tracing::error!(%error, recording = %self.manifest.id, "the tracks stay in files of their own");
+                self.manifest.error = Some(format!("the tracks are in files of their own: {error}"));
+            }
+        }
     }
 
     /// Whether the manifest is up to date on the disk.

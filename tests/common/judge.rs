@@ -124,11 +124,19 @@ impl Recording {
         turned.map(|(_, time)| *time).collect()
     }
 
+    /// How loud a tone is where it is loudest.
+    pub fn loudest(&self, pitch: f64) -> f64 {
+        self.levels(pitch).into_iter().fold(0.0, f64::max)
+    }
+
+    fn levels(&self, pitch: f64) -> Vec<f64> {
+        let windows = (0..self.sound.len().saturating_sub(WINDOW)).step_by(HOP);
+        windows.map(|at| goertzel(&self.sound[at..at + WINDOW], pitch, SAMPLES as f64)).collect()
+    }
+
     /// When a tone begins to sound.
     pub fn beeps(&self, pitch: f64) -> Vec<f64> {
-        let windows = (0..self.sound.len().saturating_sub(WINDOW)).step_by(HOP);
-        let levels: Vec<f64> =
-            windows.map(|at| goertzel(&self.sound[at..at + WINDOW], pitch, SAMPLES as f64)).collect();
+        let levels = self.levels(pitch);
         let loudest = levels.iter().copied().fold(0.0, f64::max);
         // Half of the loudest is passed when half of the window is within the beep.
         let (bound, mut onsets, mut quiet) = ((loudest / 2.0).max(0.01), Vec::new(), usize::MAX);

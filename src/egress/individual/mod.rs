@@ -166,7 +166,7 @@ impl Files {
             match commands.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(Command::Stop(moment)) => {
                     lock(&self.span).pause(moment.nseconds());
-                    closing.get_or_insert(Instant::now() + CATCH_UP);
+                    closing.get_or_insert_with(|| Instant::now() + CATCH_UP);
                 }
                 Ok(command) => self.obey(command),
                 Err(std_mpsc::RecvTimeoutError::Timeout) => {}

@@ -177,7 +177,7 @@ impl Reel {
     /// Lets it end at `end` on the recording's clock.
     pub(super) fn finish(&mut self, end: u64) {
         self.intakes.clear();
-        self.end.get_or_insert((end, Instant::now() + FINALISE));
+        self.end.get_or_insert_with(|| (end, Instant::now() + FINALISE));
     }
 
     /// Fills what is missing at `now`, and looks how the file fares.
