@@ -97,6 +97,10 @@ test('many recordings come page by page, also on a phone', async (t) => {
   const all = Array.from({ length: 30 }, (_, at) => ({
     id: `r${at}`, room: `room-${'x'.repeat(at)}`, kind: at % 3 === 0 ? 'audio' : 'mixed', container: 'mp4', startedAt: 1e12 + at, durationMs: at * 61_000,
     bytes: at * 1e6, state: ['complete', 'failed', 'recovered', 'recording'][at % 4], error: null, participants: [],
+    files: Array.from({ length: at % 4 }, (_, file) => ({
+      name: `r${at}-${file}.mp4`, streams: [{ codec: 'h264', participant: `p${file}`, source: 'camera' }], startMs: 0,
+      durationMs: at * 61_000, bytes: at * 1e6, sha256: null,
+    })),
   }));
   await page.route('**/api/v1/recordings?*', (route) => {
     const cursor = Number(new URL(route.request().url()).searchParams.get('cursor') ?? 0);
