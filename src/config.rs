@@ -29,6 +29,8 @@ pub struct Config {
     pub ice: Ice,
     /// The picture and sound that recordings hold.
     pub mix: Mix,
+    /// How recordings begin.
+    pub recording: Recording,
     /// How much space recordings leave on the disk.
     pub disk: Disk,
     /// What is written to standard error.
@@ -115,6 +117,16 @@ pub struct Mix {
     pub audio_kbps: u32,
 }
 
+/// How recordings begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recording {
+    /// How long before it was asked for a recording begins, in seconds; 0 keeps nothing of what nobody records.
+    pub pre_roll_seconds: u64,
+    /// Whether that is so of the mix too, which then always runs.
+    pub pre_roll_mix: bool,
+}
+
 /// How much space recordings leave on the disk, in megabytes of 1 000 000 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -165,6 +177,7 @@ impl Default for Config {
                 turn: Vec::new(),
             },
             mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128 },
+            recording: Recording { pre_roll_seconds: 0, pre_roll_mix: true },
             disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
             log: Log { filter: "info".into(), json: false },
         }
@@ -236,6 +249,10 @@ impl Config {
         if !(1..=60).contains(&self.mix.fps) {
             return wrong("mix.fps", self.mix.fps.to_string(), "use 1 to 60");
         }
+        if self.recording.pre_roll_seconds > 60 {
+            let seconds = self.recording.pre_roll_seconds.to_string();
+            return wrong("recording.pre_roll_seconds", seconds, "use 0 to 60");
+        }
         let Disk { warn_mb, refuse_mb, stop_mb, .. } = self.disk;
         if warn_mb < refuse_mb || refuse_mb < stop_mb {
             let bounds = format!("{warn_mb}, {refuse_mb}, {stop_mb}");
@@ -277,6 +294,7 @@ mod tests {
             ("lisen = \"127.0.0.1:1\"", "lisen"),
             ("[mix]\nwidth = 641", "even"),
             ("[ice]\nport_min = 5000", "both"),
+            ("[recording]\npre_roll_seconds = 61", "0 to 60"),
             ("[disk]\nstop_mb = 5000", "none be less"),
             ("[ice]\nstun = [\"example.org\"]", "stun:host:port"),
         ] {

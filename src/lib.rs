@@ -48,7 +48,8 @@
 //! A **recording**: `POST …/recordings` → [`room::Command::StartRecording`] → the room starts its [mix](mix::Mix), opens a
 //! tap on every tee and links it to the mix → decoders → compositor and audiomixer → encoders → links → the
 //! [recording](egress::recording)'s own pipeline → file. Stopping sends EOS into that last pipeline only.
-//! What everybody is told meanwhile is noted in its manifest, and the [catalogue](egress::catalogue) finds it afterwards.
+//! If recordings are to begin before they are asked for, mix and taps are there from the beginning, and their outlets keep
+//! what passed lately; a link takes that first. What everybody is told meanwhile is noted in its manifest, and the [catalogue](egress::catalogue) finds it afterwards.
 
 #![warn(clippy::unwrap_used, clippy::print_stdout)]
 

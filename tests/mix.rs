@@ -127,6 +127,8 @@ fn spec() -> Spec {
         format: Choice::default().resolve(Codec::Vp8).unwrap(),
         room,
         so_far: Vec::new(),
+        pre_roll: Duration::ZERO,
+        kept_since: None,
         limits: Limits::default(),
     }
 }

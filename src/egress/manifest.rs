@@ -78,6 +78,9 @@ pub struct Manifest {
     pub state: State,
     /// When it began.
     pub started_at: u64,
+    /// How long before it was asked for that was.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pre_roll_ms: u64,
     /// When it ended.
     pub ended_at: Option<u64>,
     /// The times that are not in it.
@@ -112,6 +115,7 @@ impl Manifest {
             format,
             state: State::Recording,
             started_at: unix_ms(SystemTime::now()),
+            pre_roll_ms: 0,
             ended_at: None,
             pauses: Vec::new(),
             duration_ms: 0,
@@ -156,6 +160,7 @@ impl Manifest {
             format: *format,
             state: *state,
             started_at: *started_at,
+            pre_roll_ms: self.pre_roll_ms,
             ended_at: *ended_at,
             pauses: pauses.clone(),
             duration_ms: self.duration_ms,

@@ -25,6 +25,8 @@ use crate::mix::Encoded;
 const FINALISE: Duration = Duration::from_secs(10);
 /// How long a stop waits for the picture of the moment at which it was asked for: the mix runs some 300 ms late.
 const CATCH_UP: Duration = Duration::from_secs(2);
+/// What is taken of the sound before the first picture: the gate knows what of it belongs there.
+const OVERLAP: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 const CATCH_UP_STEP: Duration = Duration::from_millis(20);
 
 /// A file of the mix, being written.
@@ -50,22 +52,31 @@ impl Mixdown {
         format: Format,
         descriptions: &Descriptions,
         encoded: Vec<Encoded>,
+        pre_roll: Duration,
     ) -> Result<Self, OutputError> {
         let name = FileName::whole(id, format.extension(format.video_codec.is_some()));
         let path = name.within(folder);
         // Claimed before the sink opens it again: a recording never overwrites anything.
         std::fs::File::create_new(&path).map_err(OutputError::file(&path))?;
-        let built = fill(id, format.container, &path, descriptions, &encoded);
+        let built = fill(id, format.container, &path, descriptions, &encoded, pre_roll);
         let (pipeline, events, links, gate) = built.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
         let pipeline = Some(pipeline);
         Ok(Self { container: format.container, path, name, links, encoded, gate, events, pipeline })
     }
 
-    /// Begins with what happens at `from`. The mix runs late: what it shows at first happened before, and is left out.
+    /// The running time with which it can begin at `moment` or before, or else as soon as possible after it, in what is kept
+    /// of the mix.
+    pub(super) fn opening(&self, moment: gst::ClockTime) -> Option<gst::ClockTime> {
+        self.encoded.first()?.outlet().opening(moment)
+    }
+
+    /// Begins with what happens at `from`, which may be an [opening](Self::opening). The mix runs late: what it shows at
+    /// first happened before, and is left out.
     pub(super) fn begin(&mut self, from: gst::ClockTime) {
         self.gate.begin_at(from);
-        for (link, encoded) in self.links.iter_mut().zip(&self.encoded) {
-            link.attach(encoded.outlet());
+        for (index, (link, encoded)) in self.links.iter_mut().zip(&self.encoded).enumerate() {
+            let since = if index == 0 { from } else { from.saturating_sub(OVERLAP) };
+            link.attach_since(encoded.outlet(), since);
         }
         // The keyframe that a link asks for shows a moment before the beginning, and is of no use.
         self.encoded[0].outlet().request_keyframe_at(from);
@@ -145,6 +156,7 @@ fn fill(
     path: &Path,
     descriptions: &Descriptions,
     encoded: &[Encoded],
+    pre_roll: Duration,
 ) -> Result<Built, OutputError> {
     let fail = |step| move |_| OutputError::Graph { step };
     let looking = |step| OutputError::Graph { step };
@@ -160,7 +172,7 @@ fn fill(
     let (mut links, mut behind) = (Vec::new(), Vec::new());
     for (index, encoded) in encoded.iter().enumerate() {
         let inlet = descriptions.build(stream(encoded.encoding()), &Values::default())?;
-        let link = Link::new(&format!("link-{index}"), None);
+        let link = Link::with_past(&format!("link-{index}"), None, pre_roll * 2);
         pipeline.gst().add_many([link.element(), inlet.upcast_ref()]).map_err(fail("filling the pipeline"))?;
         link.element().link_pads(Some("src"), &inlet, Some("in")).map_err(fail("linking a stream"))?;
         let pad = mux.request_pad_simple(&format!("{}_%u", encoded.encoding().kind()));
@@ -168,8 +180,14 @@ fn fill(
         let ghost = gst::GhostPad::with_target(&pad).map_err(fail("reaching the muxer"))?;
         file.add_pad(&ghost).map_err(fail("reaching the muxer"))?;
         inlet.link_pads(Some("out"), &file, Some(ghost.name().as_str())).map_err(fail("linking a stream"))?;
-        let queue = inlet.by_name("in").and_then(|queue| queue.static_pad("src"));
-        behind.push(queue.ok_or_else(|| looking("looking for the inlets"))?);
+        let queue = inlet.by_name("in").ok_or_else(|| looking("looking for the inlets"))?;
+        // The past comes all at once.
+        let room: u64 = queue.property("max-size-time");
+        queue.set_property(
+            "max-size-time",
+            room.saturating_add(u64::try_from((pre_roll * 2).as_nanos()).unwrap_or(u64::MAX)),
+        );
+        behind.push(queue.static_pad("src").ok_or_else(|| looking("looking for the inlets"))?);
         links.push(link);
     }
     let gate = Gate::install(behind)?;

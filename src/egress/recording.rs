@@ -6,6 +6,7 @@
 //! File names are made of identifiers only; what people typed is in the manifest beside the file.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,8 +33,12 @@ pub struct Spec {
     pub format: Format,
     /// The room.
     pub room: RoomName,
-    /// How things are already: who is there, and sends what.
-    pub so_far: Vec<Happening>,
+    /// How things were when it begins, and what has happened since, in milliseconds since 1970.
+    pub so_far: Vec<(u64, Happening)>,
+    /// How long before now it begins, as far as was kept.
+    pub pre_roll: Duration,
+    /// The running time since when anything is kept of what everybody sends.
+    pub kept_since: Option<gst::ClockTime>,
     /// How much space it leaves.
     pub limits: Limits,
 }
@@ -52,6 +57,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub struct Recording {
     id: RecordingId,
+    began: Option<gst::ClockTime>,
     commands: mpsc::UnboundedSender<Command>,
     manifest: watch::Receiver<Manifest>,
 }
@@ -77,14 +83,21 @@ impl Recording {
         take.write().await;
         let (commands, inbox) = mpsc::unbounded_channel();
         let (sender, manifest) = watch::channel(take.manifest.brief());
+        let began = take.past();
         tokio::spawn(take.run(inbox, sender));
-        Ok(Self { id, commands, manifest })
+        Ok(Self { id, began, commands, manifest })
     }
 
     /// Its identifier.
     #[must_use]
     pub fn id(&self) -> &RecordingId {
         &self.id
+    }
+
+    /// The running time of its beginning, if that was before it was asked for.
+    #[must_use]
+    pub fn began(&self) -> Option<gst::ClockTime> {
+        self.began
     }
 
     /// What is known about it. It changes when the recording is held, goes on, or ends, by itself or not.

@@ -36,6 +36,7 @@ pub(super) struct Take {
     pub(super) manifest: Manifest,
     catalogue: Arc<Catalogue>,
     limits: Limits,
+    past: Option<gst::ClockTime>,
     /// The file of the mix, if there is one.
     mixdown: Option<Mixdown>,
     /// The files of what everybody sends, if they are wanted.
@@ -64,13 +65,13 @@ impl Take {
             }
         }
         let limits = spec.limits;
+        let pre_roll = spec.pre_roll;
         let mut mixdown = match encoded.is_empty() {
             true => None,
-            false => Some(Mixdown::build(&folder, &spec.id, spec.format, descriptions, encoded)?),
+            false => Some(Mixdown::build(&folder, &spec.id, spec.format, descriptions, encoded, pre_roll)?),
         };
         let (id, format) = (spec.id.clone(), spec.format);
         let mut manifest = Manifest::new(spec.id, spec.room.to_string(), spec.format);
-        spec.so_far.into_iter().for_each(|happening| manifest.note(0, happening));
         manifest.files.extend(mixdown.as_ref().map(Mixdown::file));
         manifest.write(&folder).inspect_err(|_| {
             // Nothing was recorded: leave nothing behind.
@@ -78,8 +79,16 @@ impl Take {
             let _ = std::fs::remove_file(manifest_path(&folder, &manifest.id));
         })?;
         // Now, and not before the pipeline played: the mix must not be past the picture that is to be the first.
-        let from = Pipeline::running_time();
-        manifest.started_at = unix_ms(SystemTime::now());
+        let now = Pipeline::running_time();
+        let past = now.saturating_sub(clock_time(pre_roll));
+        let kept = match &mixdown {
+            Some(mixdown) => mixdown.opening(past),
+            None => spec.kept_since.map(|kept| kept.max(past)),
+        };
+        let from = kept.filter(|_| !pre_roll.is_zero()).unwrap_or(now).min(now);
+        let started_at = unix_ms(SystemTime::now()).saturating_sub((now - from).mseconds());
+        (manifest.started_at, manifest.pre_roll_ms) = (started_at, (now - from).mseconds());
+        spec.so_far.into_iter().for_each(|(at, happened)| manifest.note(at.saturating_sub(started_at), happened));
         if let Some(mixdown) = &mut mixdown {
             mixdown.begin(from);
         }
@@ -87,7 +96,13 @@ impl Take {
             true => Some(Individual::start(folder, id, format, descriptions.clone(), from)?),
             false => None,
         };
-        Ok(Self { manifest, catalogue, limits, mixdown, individual, unwritten: false, rest_until: Instant::now() })
+        let (past, rest_until) = ((from < now).then_some(from), Instant::now());
+        Ok(Self { manifest, catalogue, limits, past, mixdown, individual, unwritten: false, rest_until })
+    }
+
+    /// The running time of its beginning, if that was before it was asked for.
+    pub(super) fn past(&self) -> Option<gst::ClockTime> {
+        self.past
     }
 
     /// Runs until the file is finalised, or lost.
@@ -295,6 +310,10 @@ impl Take {
         let saved = self.catalogue.save(&self.manifest).await;
         saved.inspect_err(|error| tracing::error!(%error, "a manifest is not up to date")).is_ok()
     }
+}
+
+fn clock_time(duration: Duration) -> gst::ClockTime {
+    gst::ClockTime::try_from(duration).unwrap_or(gst::ClockTime::MAX)
 }
 
 /// Resolves when the mix's file ends by itself.

@@ -5,6 +5,9 @@
 //!
 //! Threads: media passes in the streaming thread of the source as far as the link's bounded queue.
 
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::Duration;
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
@@ -13,13 +16,18 @@ use gstreamer_utils::{
 };
 use gstreamer_video as gst_video;
 
+use super::past::Past;
+
 /// How much media waits in a link before the oldest is dropped. More would only be late.
 const BOUND: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+/// How long somebody who wants the past waits for the source to be between two buffers.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Where media leaves a pipeline. Cheap to clone; all clones are the same outlet.
 #[derive(Debug, Clone)]
 pub struct Outlet {
     producer: StreamProducer,
+    past: Arc<OnceLock<Past>>,
 }
 
 impl Outlet {
@@ -34,7 +42,45 @@ impl Outlet {
         let producer = StreamProducer::with(&sink, ProducerSettings { sync: false });
         // The end of a source is not the end of its targets: a mix outlives every participant.
         producer.set_forward_events([]);
-        Self { producer }
+        Self { producer, past: Arc::default() }
+    }
+
+    /// Keeps the last `length` of what passes from now on, for [`Link::attach_since`]; `keyframes` is how often it asks for
+    /// one, where the source makes none of its own accord. The first call counts.
+    pub fn keep(&self, length: Duration, keyframes: Option<Duration>) {
+        let Some(pad) = self.element().static_pad("sink") else { return };
+        self.past.get_or_init(|| {
+            let sink = pad.downgrade();
+            let ask = move || {
+                if let Some(pad) = sink.upgrade() {
+                    pad.push_event(keyframe_request());
+                }
+            };
+            Past::keep(&pad, length, keyframes.map(|interval| (interval, ask)))
+        });
+    }
+
+    /// The running time of what is [kept](Self::keep) and can be begun with, at `moment` or before it, or else as soon as
+    /// possible after it.
+    #[must_use]
+    pub fn opening(&self, moment: gst::ClockTime) -> Option<gst::ClockTime> {
+        self.past.get()?.opening(moment)
+    }
+
+    /// Does something while nothing passes, if the source lets it.
+    fn between_buffers(&self, act: impl FnOnce()) -> bool {
+        let Some(pad) = self.element().static_pad("sink").and_then(|pad| pad.peer()) else { return false };
+        let (say, idle) = mpsc::sync_channel(1);
+        let hold = pad.add_probe(gst::PadProbeType::IDLE, move |_, _| {
+            let _ = say.try_send(());
+            gst::PadProbeReturn::Ok
+        });
+        let is_idle = idle.recv_timeout(TURN).is_ok();
+        if is_idle {
+            act();
+        }
+        hold.into_iter().for_each(|hold| pad.remove_probe(hold));
+        is_idle
     }
 
     /// The sink element, to be placed in the source pipeline.
@@ -45,7 +91,7 @@ impl Outlet {
 
     /// Asks the source for a keyframe at once, to begin with or to repair.
     pub fn request_keyframe(&self) {
-        self.request(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        self.request(keyframe_request());
     }
 
     /// Asks the source to make the picture of a running time a keyframe; encoders can do that, senders afar cannot.
@@ -65,6 +111,10 @@ impl Outlet {
     pub fn caps(&self) -> Option<gst::Caps> {
         self.element().static_pad("sink").and_then(|pad| pad.current_caps())
     }
+}
+
+fn keyframe_request() -> gst::Event {
+    gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build()
 }
 
 /// Lets the target be as late as it likes. A source answers that it can be no later than it was with its first buffer:
@@ -91,11 +141,21 @@ impl Link {
     /// known better here than at the source, or not to be waited for.
     #[must_use]
     pub fn new(name: &str, caps: Option<&gst::Caps>) -> Self {
+        Self::with_past(name, caps, Duration::ZERO)
+    }
+
+    /// The same with room for that much of the past.
+    #[must_use]
+    pub fn with_past(name: &str, caps: Option<&gst::Caps>, past: Duration) -> Self {
         let source = gst_app::AppSrc::builder().name(name).do_timestamp(false).build();
         source.set_caps(caps);
+        let max_time = BOUND + gst::ClockTime::try_from(past).unwrap_or_default();
+        let settings = ConsumerSettings { max_time, ..ConsumerSettings::default() };
         allow_latency(&source);
-        let settings = ConsumerSettings { max_time: BOUND, ..ConsumerSettings::default() };
-        Self { link: ConsumptionLink::disconnected_with(source, settings) }
+        let link = ConsumptionLink::disconnected_with(source, settings.clone());
+        // Else this is so only when it is attached, after the past has come in.
+        StreamProducer::configure_consumer_with(link.appsrc(), settings);
+        Self { link }
     }
 
     /// The source element, to be placed in the target pipeline.
@@ -104,14 +164,40 @@ impl Link {
         self.link.appsrc().upcast_ref()
     }
 
-    /// Lets media pass, once the target plays: what comes before is lost. Encoded video begins with a keyframe, which is asked for; RTP passes as it comes, since packets
-    /// do not say what they hold: a depayloader must wait for the keyframe.
+    /// Lets media pass, once the target plays: what comes before is lost. Encoded video begins with a keyframe, which is
+    /// asked for; RTP passes as it comes, since packets do not say what they hold: a depayloader must wait for the keyframe.
     pub fn attach(&mut self, outlet: &Outlet) {
+        self.connect(outlet);
+        outlet.request_keyframe();
+    }
+
+    /// Lets media pass that the outlet has kept since the running time `from`, an [opening](Outlet::opening), and then all
+    /// that comes; from now on where nothing was kept. May wait for a buffer that is just passing.
+    pub fn attach_since(&mut self, outlet: &Outlet, from: gst::ClockTime) {
+        let past = outlet.past.get();
+        let joined = past.is_some_and(|past| {
+            outlet.between_buffers(|| {
+                let past = past.since(from);
+                // What comes next follows what was kept.
+                self.link.set_wait_for_keyframe(past.is_empty());
+                for sample in &past {
+                    // Refused only when the target does not play: then all is lost anyway.
+                    let _ = self.link.appsrc().push_sample(sample);
+                }
+                self.connect(outlet);
+                self.link.set_wait_for_keyframe(true);
+            })
+        });
+        if !joined {
+            self.attach(outlet);
+        }
+    }
+
+    fn connect(&mut self, outlet: &Outlet) {
         // It fails only for an element attached twice to one producer; change_producer detaches first.
         if let Err(error) = self.link.change_producer(&outlet.producer, false) {
             tracing::error!(%error, link = %self.element().name(), "a link could not be attached");
         }
-        outlet.request_keyframe();
     }
 
     /// Detaches it, and ends the stream in the target after what is under way.

@@ -4,6 +4,7 @@ pub mod bus;
 pub mod description;
 pub mod graft;
 pub mod link;
+mod past;
 pub mod pipeline;
 
 /// What a track carries.

@@ -72,7 +72,7 @@ impl Actor {
             Pipeline::new(&format!("room-{}", ulid::Ulid::generate().to_string().to_ascii_lowercase()));
         pipeline.play()?;
         let (events, endpoint_events) = mpsc::channel(ENDPOINT_EVENTS);
-        let (recordings, news) = Recordings::new();
+        let (recordings, news) = Recordings::new(context.config.recording.pre_roll_seconds);
         let endpoints = EndpointContext {
             ice: context.config.ice.clone(),
             jitter_milliseconds: context.config.rooms.jitter_milliseconds,
@@ -115,7 +115,10 @@ impl Actor {
                 Some(event) = self.bus.recv() => self.bus_event(&event),
                 Some(news) = self.news.recv() => self.recording_news(news),
                 reason = self.mixing.failed() => self.mix_failed(&reason),
-                _ = watch.tick() => self.watch(),
+                _ = watch.tick() => {
+                    self.watch();
+                    self.keep_mix().await;
+                }
                 _ = listen.tick(), if self.listens() => self.listen(),
             }
             if self.participants.is_empty() && self.waiting.is_empty() {

@@ -1,27 +1,76 @@
 //! The minutes of the meeting, for recordings: what everybody is told, as far as it belongs there. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::Event;
 use super::model::{Connection, Member, Source, Track};
 use crate::egress::happening::{Happening, word};
 use crate::id::ParticipantId;
 
-/// What is known of everybody.
+/// The most that is kept of what happened lately.
+const MOST: usize = 10_000;
+
+/// What is known of everybody. Times are in milliseconds since 1970.
 #[derive(Debug, Default)]
 pub(super) struct Minutes {
-    members: BTreeMap<ParticipantId, Member>,
+    members: Members,
+    /// How long what happened may be of use to a recording that begins later.
+    keep_ms: u64,
+    /// How things were before what is kept.
+    before: Members,
+    lately: VecDeque<(u64, Event)>,
 }
 
 impl Minutes {
-    /// Hears what everybody is told, and says what happened by it.
-    pub(super) fn hear(&mut self, event: &Event) -> Vec<Happening> {
+    /// Remembers what happened for `keep_ms`.
+    pub(super) fn new(keep_ms: u64) -> Self {
+        Self { keep_ms, ..Self::default() }
+    }
+
+    /// Hears what everybody is told at `now`, and says what happened by it.
+    pub(super) fn hear(&mut self, now: u64, event: &Event) -> Vec<Happening> {
+        let happened = self.members.hear(event);
+        if !happened.is_empty() {
+            self.lately.push_back((now, event.clone()));
+        }
+        self.settle(now);
+        happened
+    }
+
+    /// What a recording has to know that begins `keep_ms` before `now` or later: how things were, at zero, and what
+    /// happened since.
+    pub(super) fn so_far(&mut self, now: u64) -> Vec<(u64, Happening)> {
+        self.settle(now);
+        let mut members = self.before.clone();
+        let mut so_far: Vec<_> =
+            members.0.values().flat_map(|member| changes(None, member)).map(|is| (0, is)).collect();
+        for (at, event) in &self.lately {
+            so_far.extend(members.hear(event).into_iter().map(|happened| (*at, happened)));
+        }
+        so_far
+    }
+
+    fn settle(&mut self, now: u64) {
+        while let Some((at, event)) = self.lately.front()
+            && (at + self.keep_ms <= now || self.lately.len() > MOST)
+        {
+            self.before.hear(event);
+            self.lately.pop_front();
+        }
+    }
+}
+
+#[derive(Debug, Default, Clone)]
+struct Members(BTreeMap<ParticipantId, Member>);
+
+impl Members {
+    fn hear(&mut self, event: &Event) -> Vec<Happening> {
         match event {
             Event::ParticipantJoined(member) | Event::ParticipantChanged(member) => {
-                let before = self.members.insert(member.id.clone(), member.clone());
+                let before = self.0.insert(member.id.clone(), member.clone());
                 changes(before.as_ref(), member)
             }
-            Event::ParticipantLeft(id) => match self.members.remove(id) {
+            Event::ParticipantLeft(id) => match self.0.remove(id) {
                 Some(_) => vec![Happening::Left { participant: id.clone() }],
                 None => Vec::new(),
             },
@@ -31,11 +80,6 @@ impl Minutes {
             }
             _ => Vec::new(),
         }
-    }
-
-    /// How things are, for a recording that begins.
-    pub(super) fn so_far(&self) -> Vec<Happening> {
-        self.members.values().flat_map(|member| changes(None, member)).collect()
     }
 }
 
@@ -105,9 +149,9 @@ mod tests {
             Happening::Published { participant: participant(), source: camera() },
             Happening::Muted { participant: participant(), source: camera() },
         ];
-        assert_eq!(minutes.hear(&Event::ParticipantJoined(ann.clone())), all);
-        assert_eq!(minutes.so_far(), all);
-        assert_eq!(minutes.hear(&Event::ParticipantChanged(Member { hand: true, ..ann.clone() })), []);
+        assert_eq!(minutes.hear(0, &Event::ParticipantJoined(ann.clone())), all);
+        assert_eq!(minutes.so_far(0), all.clone().map(|happened| (0, happened)));
+        assert_eq!(minutes.hear(0, &Event::ParticipantChanged(Member { hand: true, ..ann.clone() })), []);
         let track = |source, muted| Track { source, muted };
         let now =
             Member { tracks: vec![track(Source::Microphone, false), track(Source::Camera, false)], ..ann.clone() };
@@ -115,24 +159,40 @@ mod tests {
             Happening::Published { participant: participant(), source: microphone() },
             Happening::Unmuted { participant: participant(), source: camera() },
         ];
-        assert_eq!(minutes.hear(&Event::ParticipantChanged(now.clone())), noted);
+        assert_eq!(minutes.hear(0, &Event::ParticipantChanged(now.clone())), noted);
         let gone = Member { tracks: Vec::new(), connection: Connection::Reconnecting, ..ann.clone() };
         let noted = [
             Happening::Reconnecting { participant: participant() },
             Happening::Unpublished { participant: participant(), source: microphone() },
             Happening::Unpublished { participant: participant(), source: camera() },
         ];
-        assert_eq!(minutes.hear(&Event::ParticipantChanged(gone.clone())), noted);
+        assert_eq!(minutes.hear(0, &Event::ParticipantChanged(gone.clone())), noted);
         let back = Member { connection: Connection::Connected, ..gone };
         assert_eq!(
-            minutes.hear(&Event::ParticipantChanged(back)),
+            minutes.hear(0, &Event::ParticipantChanged(back)),
             [Happening::Reconnected { participant: participant() }]
         );
         assert_eq!(
-            minutes.hear(&Event::ParticipantLeft(ann.id.clone())),
+            minutes.hear(0, &Event::ParticipantLeft(ann.id.clone())),
             [Happening::Left { participant: participant() }]
         );
-        assert_eq!(minutes.hear(&Event::ParticipantLeft(ann.id.clone())), []);
-        assert_eq!(minutes.so_far(), []);
+        assert_eq!(minutes.hear(0, &Event::ParticipantLeft(ann.id.clone())), []);
+        assert_eq!(minutes.so_far(0), []);
+    }
+    #[test]
+    fn a_recording_that_begins_in_the_past_knows_how_things_were_then() {
+        let mut minutes = Minutes::new(1000);
+        let (ann, bob) = (member(&[]), member(&[]));
+        let joined = |who: &Member| Happening::Joined { participant: who.id.clone(), name: "ann".into() };
+        let left = |who: &Member| Happening::Left { participant: who.id.clone() };
+        minutes.hear(100, &Event::ParticipantJoined(ann.clone()));
+        minutes.hear(200, &Event::ParticipantJoined(bob.clone()));
+        assert_eq!(minutes.so_far(900), [(100, joined(&ann)), (200, joined(&bob))]);
+        assert_eq!(minutes.so_far(1150), [(0, joined(&ann)), (200, joined(&bob))]);
+        minutes.hear(1500, &Event::ParticipantLeft(ann.id.clone()));
+        let so_far = minutes.so_far(1600);
+        let both = [(0, joined(&ann)), (0, joined(&bob))];
+        assert!(both.iter().all(|noted| so_far[..2].contains(noted)) && so_far[2] == (1500, left(&ann)), "{so_far:?}");
+        assert_eq!(minutes.so_far(2500), [(0, joined(&bob))]);
     }
 }

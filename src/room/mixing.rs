@@ -1,24 +1,41 @@
-//! The part of the room's task that mixes: the mix runs only while something wants it.
+//! The part of the room's task that mixes: the mix runs only while something wants it, or might want what has been.
+
+use std::time::{Duration, Instant};
 
 use gstreamer::prelude::*;
 
 use super::actor::Actor;
+use super::publication::Publication;
 use super::{Member, Source};
 use crate::config;
 use crate::id::{ParticipantId, ParticipantName};
 use crate::media::description::Values;
-use crate::mix::{Mix, MixError, MixSettings, MixState};
+use crate::mix::{Encoded, Encoding, Mix, MixError, MixSettings, MixState};
+
+/// How much longer than asked is kept, so that there is a keyframe to begin with.
+const SLACK: Duration = Duration::from_secs(3);
+/// How long a mix that failed is not tried again of itself.
+const REST: Duration = Duration::from_secs(10);
 
 /// The room's mix, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Mixing {
     mix: Option<Mix>,
+    /// What is encoded and kept for recordings that begin before they are asked for.
+    kept: Vec<Encoded>,
+    /// When it failed last: it is not tried again at once.
+    failed_at: Option<Instant>,
 }
 
 impl Mixing {
     /// The mix.
     pub(super) fn mix(&self) -> Option<&Mix> {
         self.mix.as_ref()
+    }
+
+    /// Whether it runs although nothing wants it yet.
+    pub(super) fn is_kept(&self) -> bool {
+        !self.kept.is_empty()
     }
 
     /// Gives somebody a tile.
@@ -74,8 +91,58 @@ impl Actor {
         Ok(())
     }
 
+    /// Lets the mix run and be kept, if recordings are to begin before they are asked for.
+    pub(super) async fn keep_mix(&mut self) {
+        let rests = self.mixing.failed_at.is_some_and(|failed| failed.elapsed() < REST);
+        if !self.keeps_past() || !self.context.config.recording.pre_roll_mix || self.mixing.is_kept() || rests {
+            return;
+        }
+        if let Err(error) = self.try_to_keep_mix().await {
+            tracing::error!(%error, "recordings will begin when they are asked for: no mix is kept");
+            self.mixing.kept.clear();
+            self.mixing.failed_at = Some(Instant::now());
+        }
+    }
+
+    async fn try_to_keep_mix(&mut self) -> Result<(), MixError> {
+        self.start_mix().await?;
+        let length = self.pre_roll() + SLACK;
+        for encoding in [Encoding::H264, Encoding::Aac] {
+            let mix = self.mixing.mix.as_ref().ok_or(MixError::Ended)?;
+            let encoded = mix.encode(encoding).await?;
+            // Encoders make keyframes of their own accord.
+            encoded.outlet().keep(length, None);
+            self.mixing.kept.push(encoded);
+        }
+        Ok(())
+    }
+
+    /// How long before it is asked for a recording begins.
+    pub(super) fn pre_roll(&self) -> Duration {
+        Duration::from_secs(self.context.config.recording.pre_roll_seconds)
+    }
+
+    /// Whether anything is kept for recordings that begin before they are asked for.
+    pub(super) fn keeps_past(&self) -> bool {
+        !self.pre_roll().is_zero()
+    }
+
+    /// Keeps a track for recordings that begin before they are asked for.
+    fn keep_track(&mut self, id: &ParticipantId, source: Source) {
+        let length = self.pre_roll() + SLACK;
+        let publication = self.participants.get_mut(id).and_then(|them| them.publications.get_mut(&source));
+        if let Some(publication) = publication.filter(|publication| !publication.muted)
+            && let Err(error) = publication.keep_tap(self.pipeline.gst(), length)
+        {
+            tracing::warn!(participant = %id, ?source, %error, "a track is not kept");
+        }
+    }
+
     /// Gives a track to the mix and to recordings that want it, if it is there and not muted.
     pub(super) fn feed(&mut self, id: &ParticipantId, source: Source) {
+        if self.keeps_past() {
+            self.keep_track(id, source);
+        }
         self.feed_mix(id, source);
         self.feed_recordings(id, source);
     }
@@ -103,16 +170,24 @@ impl Actor {
     }
 
     /// Takes a track out of the mix, if it is there.
-    pub(super) fn starve_mix(&self, id: &ParticipantId, source: Source) {
+    pub(super) fn starve_mix(&mut self, id: &ParticipantId, source: Source) {
         let tile = tile(id, source);
         self.mixing.tell(|mix| mix.detach(&tile, source.kind()));
         if source == Source::Screen {
             self.mixing.tell(|mix| mix.remove_participant(&tile));
         }
+        // Nothing is kept of what nobody may hear.
+        let publication = self.participants.get_mut(id).and_then(|them| them.publications.get_mut(&source));
+        publication.into_iter().for_each(Publication::close_tap);
     }
 
+    /// Ends what nothing wants any more.
     pub(super) fn end_mix(&mut self) {
+        self.mixing.kept.clear();
         self.mixing.mix = None;
+        if self.keeps_past() {
+            return;
+        }
         for publication in self.participants.values_mut().flat_map(|participant| participant.publications.values_mut())
         {
             publication.close_tap();

@@ -20,6 +20,9 @@ use crate::webrtc::IncomingTrack;
 /// another frame, and all viewers get it.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How often a publisher is asked for a keyframe while its pictures are kept for a recording that may begin with any.
+const KEPT_KEYFRAMES: Duration = Duration::from_secs(2);
+
 /// The payload type inside of the server; any will do.
 const TAP_PAYLOAD: u8 = 96;
 
@@ -121,6 +124,17 @@ impl Publication {
         self.tap.as_ref().map(|tap| &tap.outlet).ok_or(GraftError::Missing("appsink"))
     }
 
+    /// Keeps what leaves the tap, for a recording that begins before it is asked for.
+    pub(super) fn keep_tap(&mut self, pipeline: &gst::Pipeline, length: Duration) -> Result<(), GraftError> {
+        let keyframes = (self.codec.kind() == Kind::Video).then_some(KEPT_KEYFRAMES);
+        self.tap(pipeline).map(|outlet| outlet.keep(length, keyframes))
+    }
+
+    /// Since when what leaves the tap is kept.
+    pub(super) fn kept_since(&self) -> Option<gst::ClockTime> {
+        self.tap.as_ref()?.outlet.opening(gst::ClockTime::ZERO)
+    }
+
     fn open_tap(&self, pipeline: &gst::Pipeline) -> Result<Tap, GraftError> {
         let name = format!("tap-{}", self.tee.name());
         let output = Output { codec: self.codec, payload: TAP_PAYLOAD, ssrc: 1, extensions: Vec::new() };
@@ -136,7 +150,7 @@ impl Publication {
         Ok(tap)
     }
 
-    /// Takes the track out of the mix.
+    /// Takes the track out of the mix and out of recordings, and forgets what was kept of it.
     pub(super) fn close_tap(&mut self) {
         self.tap = None;
     }

@@ -5,11 +5,13 @@
 
 use std::time::SystemTime;
 
+use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
 use super::minutes::Minutes;
 use super::participant::Participant;
+use super::publication::Publication;
 use super::registry::RoomContext;
 use super::{Event, RecordingError, Running, Source};
 use crate::config;
@@ -56,9 +58,12 @@ impl Active {
 }
 
 impl Recordings {
-    pub(super) fn new() -> (Self, mpsc::Receiver<News>) {
+    /// `pre_roll` is how long before it is asked for a recording begins, in seconds.
+    pub(super) fn new(pre_roll: u64) -> (Self, mpsc::Receiver<News>) {
         let (news, receiver) = mpsc::channel(1);
-        (Self { active: Vec::new(), minutes: Minutes::default(), news }, receiver)
+        // It may begin somewhat earlier, with a keyframe.
+        let kept = if pre_roll == 0 { 0 } else { 1000 * (pre_roll + 3) };
+        (Self { active: Vec::new(), minutes: Minutes::new(kept), news }, receiver)
     }
 
     /// The recordings that people are to be told of, in the order in which they began.
@@ -73,7 +78,7 @@ impl Recordings {
 
     /// Notes what everybody is told, as far as it belongs into recordings.
     pub(super) fn hear(&mut self, event: &Event) {
-        for happening in self.minutes.hear(event) {
+        for happening in self.minutes.hear(unix_ms(SystemTime::now()), event) {
             let recordings = self.active.iter().filter_map(|active| active.recording.as_ref());
             recordings.for_each(|recording| recording.happened(happening.clone()));
         }
@@ -109,7 +114,9 @@ impl Actor {
             id: RecordingId::new(),
             format,
             room: self.name.clone(),
-            so_far: self.recordings.minutes.so_far(),
+            so_far: self.recordings.minutes.so_far(unix_ms(SystemTime::now())),
+            pre_roll: self.pre_roll(),
+            kept_since: self.kept_since(),
             limits: limits(&self.context.config.disk),
         };
         let begun = begin(self.mixing.mix(), spec, &self.context).await;
@@ -153,7 +160,7 @@ impl Actor {
             if let Some(feed) = self.feed_of(&participant, source)
                 && let Some(recording) = self.recordings.individual().find(|recording| recording.id() == id)
             {
-                recording.feed(feed);
+                recording.feed(Feed { since: recording.began(), ..feed });
             }
         }
         self.ask_publishers();
@@ -168,6 +175,12 @@ impl Actor {
         }
     }
 
+    /// Since when anything is kept of what is sent.
+    fn kept_since(&self) -> Option<gst::ClockTime> {
+        let publications = self.participants.values().flat_map(|participant| participant.publications.values());
+        publications.filter_map(Publication::kept_since).min()
+    }
+
     fn feed_of(&mut self, id: &ParticipantId, source: Source) -> Option<Feed> {
         let participant = self.participants.get_mut(id)?;
         let publication = participant.publications.get_mut(&source).filter(|publication| !publication.muted)?;
@@ -176,7 +189,7 @@ impl Actor {
         let tap =
             tap.inspect_err(|error| tracing::warn!(participant = %id, ?source, %error, "a track is not recorded"));
         let (outlet, name) = (tap.ok()?.clone(), participant.name.to_string());
-        Some(Feed { participant: id.clone(), name, shared: source.is_shared(), codec, outlet })
+        Some(Feed { participant: id.clone(), name, shared: source.is_shared(), codec, outlet, since: None })
     }
 
     pub(super) fn stop_recording(&mut self, id: &RecordingId, reply: Reply) {
@@ -237,7 +250,7 @@ impl Actor {
     }
 
     fn end_idle_mix(&mut self) {
-        if !self.recordings.is_active() {
+        if !self.recordings.is_active() && !self.mixing.is_kept() {
             self.end_mix();
         }
     }

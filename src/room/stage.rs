@@ -153,7 +153,7 @@ impl Actor {
     pub(super) fn ask_publishers(&mut self) {
         let now = Instant::now();
         // What is recorded as it comes is wanted whole.
-        let mixed = if self.recordings.individual().next().is_some() {
+        let mixed = if self.keeps_past() || self.recordings.individual().next().is_some() {
             view::FULL
         } else if self.mixing.mix().is_some() {
             Height::try_from(self.context.config.mix.height).unwrap_or(view::FULL)

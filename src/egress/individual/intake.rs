@@ -1,5 +1,7 @@
 //! A participant's track on its way out of RTP: encoded frames, in running time. Nothing is decoded.
 
+use std::time::Duration;
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
@@ -28,17 +30,20 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// Takes in what leaves `outlet`, RTP in `codec`: `take` gets it, in a streaming thread. Blocks.
+    /// Takes in what leaves `outlet`, RTP in `codec`, or what was kept of it `since` a running time: `take` gets it, in a
+    /// streaming thread. Blocks.
     pub(super) fn start(
         codec: Codec,
         outlet: &Outlet,
+        since: Option<gst::ClockTime>,
         descriptions: &Descriptions,
         take: impl Fn(Frame) + Send + 'static,
     ) -> Result<Self, OutputError> {
         let fail = |_| OutputError::Graph { step: "building an intake" };
         let unpack = descriptions.build(description(codec), &Values::default())?;
         let (pipeline, _) = Pipeline::new(&format!("intake-{}", ulid::Ulid::generate()));
-        let mut link = Link::new("rtp", outlet.caps().as_ref());
+        let past = since.map_or(Duration::ZERO, |since| Pipeline::running_time().saturating_sub(since).into());
+        let mut link = Link::with_past("rtp", outlet.caps().as_ref(), past * 2);
         let sink = gst_app::AppSink::builder().async_(false).sync(false).enable_last_sample(false).build();
         let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
@@ -53,7 +58,10 @@ impl Intake {
         unpack.link_pads(Some("out"), &sink, Some("sink")).map_err(fail)?;
         pipeline.play()?;
         // Asks for a keyframe, too.
-        link.attach(outlet);
+        match since {
+            Some(since) => link.attach_since(outlet, since),
+            None => link.attach(outlet),
+        }
         Ok(Self { outlet: outlet.clone(), _link: link, _pipeline: pipeline })
     }
 

@@ -52,6 +52,8 @@ pub struct Feed {
     pub codec: Codec,
     /// Where it leaves, as RTP.
     pub outlet: Outlet,
+    /// The running time since when it is wanted, as far as it was kept; if not from now on.
+    pub since: Option<gst::ClockTime>,
 }
 
 #[derive(Debug)]
@@ -232,8 +234,8 @@ impl Files {
         let video = self.format.video_codec.filter(|_| !sound_only);
         let name = FileName::numbered(&self.id, self.made, self.format.extension(video.is_some()));
         let encodings: Vec<_> = video.into_iter().chain([Encoding::Opus]).collect();
-        // A track among others begins with them.
-        let start = if sound_only { 0 } else { self.so_far() };
+        // A track among others begins with them, as does what was kept.
+        let start = if sound_only || feed.since.is_some() { 0 } else { self.so_far() };
         let (container, place) = (self.format.container, (&self.span, start));
         let mut reel = Reel::build(&self.folder, name, container, &encodings, place, feed, &self.descriptions)?;
         reel.feed(feed)?;

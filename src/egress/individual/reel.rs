@@ -37,6 +37,9 @@ const TILE: Size = Size { width: 640, height: 360 };
 /// How long the file may take to be finalised.
 const FINALISE: Duration = Duration::from_secs(10);
 
+/// How long what was kept may take to come in.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
 /// How a file fares.
 #[derive(Debug)]
 pub(super) enum Progress {
@@ -59,6 +62,8 @@ pub(super) struct Reel {
     /// Where it ends on the recording's clock, and until when it has to.
     end: Option<(u64, Instant)>,
     closed: bool,
+    /// When what was kept has come at the latest.
+    whole_at: Option<Instant>,
     events: mpsc::Receiver<BusEvent>,
     // Kept for its drop, which ends it.
     _pipeline: Pipeline,
@@ -119,6 +124,7 @@ impl Reel {
             tile: None,
             end: None,
             closed: false,
+            whole_at: None,
             events,
             _pipeline: pipeline,
         })
@@ -149,10 +155,15 @@ impl Reel {
     pub(super) fn feed(&mut self, feed: &Feed) -> Result<(), OutputError> {
         let kind = feed.codec.kind();
         self.intakes.retain(|(of, _)| *of != kind);
+        if feed.since.is_some() {
+            // Nothing is missing before all that was kept has come, which may not begin with a keyframe.
+            self.whole_at = Some(Instant::now() + CATCH_UP);
+            self.fill(Pipeline::running_time().nseconds(), |of| kind == Kind::Video && of == kind);
+        }
         let Some((_, track)) = self.tracks.iter().find(|(encoding, _)| encoding.kind() == kind) else { return Ok(()) };
         track.show();
         let (track, outlet) = (track.clone(), feed.outlet.clone());
-        let intake = Intake::start(feed.codec, &feed.outlet, &self.descriptions, move |frame| {
+        let intake = Intake::start(feed.codec, &feed.outlet, feed.since, &self.descriptions, move |frame| {
             if track.take(frame) {
                 outlet.request_keyframe();
             }
@@ -180,10 +191,10 @@ impl Reel {
         self.end.get_or_insert_with(|| (end, Instant::now() + FINALISE));
     }
 
-    /// Fills what is missing at `now`, and looks how the file fares.
-    pub(super) fn tick(&mut self, now: u64) -> Progress {
+    /// Lets something stand in for what did not come until the running time `now`, in tracks of some kinds.
+    fn fill(&mut self, now: u64, of: impl Fn(Kind) -> bool) {
         let (name, descriptions) = (self.name.clone(), &self.descriptions);
-        for (encoding, track) in &self.tracks {
+        for (encoding, track) in self.tracks.iter().filter(|(encoding, _)| of(encoding.kind())) {
             let kept = &mut self.tile;
             track.fill(now, |size| {
                 let size = size.unwrap_or(TILE);
@@ -194,6 +205,13 @@ impl Reel {
                 }
                 kept.clone()
             });
+        }
+    }
+
+    /// Fills what is missing at `now`, and looks how the file fares.
+    pub(super) fn tick(&mut self, now: u64) -> Progress {
+        if self.whole_at.is_none_or(|moment| Instant::now() >= moment) {
+            self.fill(now, |_| true);
         }
         if let Some((end, patience)) = self.end {
             if !self.closed && !self.tracks.iter().any(|(_, track)| track.lacks(end)) {
