@@ -129,6 +129,7 @@ fn spec() -> Spec {
         so_far: Vec::new(),
         pre_roll: Duration::ZERO,
         kept_since: None,
+        layout: None,
         limits: Limits::default(),
     }
 }

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::ParticipantId;
+use crate::mix::Placed;
+use crate::mix::layout::Placement;
 
 /// Something that happened. Sources are `microphone`, `camera`, `screen` or `screenAudio`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -81,6 +83,36 @@ pub enum Happening {
         /// What.
         text: String,
     },
+    /// The picture of the mix is arranged anew, or shows something else in a tile.
+    Layout {
+        /// Who is where.
+        tiles: Vec<Tile>,
+    },
+}
+
+/// A place in the picture of the mix, in pixels from its upper left corner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tile {
+    /// Who is there; a shared screen is its owner's with `-screen` behind.
+    #[schemars(with = "String")]
+    pub participant: ParticipantId,
+    /// From the left.
+    pub x: u32,
+    /// From the top.
+    pub y: u32,
+    /// Its width.
+    pub width: u32,
+    /// Its height.
+    pub height: u32,
+    /// Whether it shows what they send, not their name.
+    pub live: bool,
+}
+
+impl From<&Placed> for Tile {
+    fn from(placed: &Placed) -> Self {
+        let Placement { x, y, width, height } = placed.placement;
+        Self { participant: placed.participant.clone(), x, y, width, height, live: placed.video }
+    }
 }
 
 impl Happening {

@@ -22,7 +22,7 @@ use super::take::Take;
 use crate::id::{RecordingId, RoomName};
 use crate::media::description::Descriptions;
 use crate::media::pipeline::Pipeline;
-use crate::mix::Encoded;
+use crate::mix::{Encoded, Placed};
 
 /// What is to be recorded.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ pub struct Spec {
     pub pre_roll: Duration,
     /// The running time since when anything is kept of what everybody sends.
     pub kept_since: Option<gst::ClockTime>,
+    /// How the picture of the mix is arranged, where it is recorded.
+    pub layout: Option<watch::Receiver<Vec<Placed>>>,
     /// How much space it leaves.
     pub limits: Limits,
 }

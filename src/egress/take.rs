@@ -10,7 +10,7 @@ use super::OutputError;
 use super::catalogue::Catalogue;
 use super::checksum;
 use super::file::MediaFile;
-use super::happening::{Happening, is_shared};
+use super::happening::{Happening, Tile, is_shared};
 use super::individual::{Individual, Report};
 use super::manifest::{Manifest, Pause, State, manifest_path, unix_ms};
 use super::merge;
@@ -20,7 +20,7 @@ use super::space::{Limits, Space, megabytes};
 use crate::media::Kind;
 use crate::media::description::Descriptions;
 use crate::media::pipeline::Pipeline;
-use crate::mix::Encoded;
+use crate::mix::{Encoded, Placed};
 
 /// How often it looks whether there is space left.
 const LOOK: Duration = Duration::from_secs(1);
@@ -41,6 +41,8 @@ pub(super) struct Take {
     mixdown: Option<Mixdown>,
     /// The files of what everybody sends, if they are wanted.
     individual: Option<Individual>,
+    /// How the picture is arranged, until nobody tells any more.
+    layout: Option<watch::Receiver<Vec<Placed>>>,
     /// Whether something was noted that is not on the disk.
     unwritten: bool,
     rest_until: Instant,
@@ -88,6 +90,10 @@ impl Take {
         let from = kept.filter(|_| !pre_roll.is_zero()).unwrap_or(now).min(now);
         let started_at = unix_ms(SystemTime::now()).saturating_sub((now - from).mseconds());
         (manifest.started_at, manifest.pre_roll_ms) = (started_at, (now - from).mseconds());
+        let mut layout = spec.layout.filter(|_| mixdown.is_some() && format.video_codec.is_some());
+        if let Some(layout) = &mut layout {
+            manifest.note(0, Happening::Layout { tiles: layout.borrow_and_update().iter().map(Tile::from).collect() });
+        }
         spec.so_far.into_iter().for_each(|(at, happened)| manifest.note(at.saturating_sub(started_at), happened));
         if let Some(mixdown) = &mut mixdown {
             mixdown.begin(from);
@@ -97,7 +103,7 @@ impl Take {
             false => None,
         };
         let (past, rest_until) = ((from < now).then_some(from), Instant::now());
-        Ok(Self { manifest, catalogue, limits, past, mixdown, individual, unwritten: false, rest_until })
+        Ok(Self { manifest, catalogue, limits, past, mixdown, individual, layout, unwritten: false, rest_until })
     }
 
     /// The running time of its beginning, if that was before it was asked for.
@@ -118,6 +124,7 @@ impl Take {
                     Some(Command::Resume { moment, done }) => self.resume(moment, done, &report).await,
                     Some(Command::Stop) | None => break self.finish().await.map(|()| None),
                 },
+                tiles = arranged(&mut self.layout) => self.note(Happening::Layout { tiles }),
                 reason = failed(&mut self.mixdown) => break Err(reason),
                 report = reported(&mut self.individual) => match report {
                     Report::File(file) => self.note_file(file).await,
@@ -322,6 +329,17 @@ async fn failed(mixdown: &mut Option<Mixdown>) -> String {
         Some(mixdown) => mixdown.failed().await,
         None => std::future::pending().await,
     }
+}
+
+/// How the picture is arranged anew.
+async fn arranged(layout: &mut Option<watch::Receiver<Vec<Placed>>>) -> Vec<Tile> {
+    if let Some(placed) = layout {
+        if placed.changed().await.is_ok() {
+            return placed.borrow_and_update().iter().map(Tile::from).collect();
+        }
+        *layout = None;
+    }
+    std::future::pending().await
 }
 
 /// What becomes of the individual files.

@@ -117,6 +117,7 @@ impl Actor {
             so_far: self.recordings.minutes.so_far(unix_ms(SystemTime::now())),
             pre_roll: self.pre_roll(),
             kept_since: self.kept_since(),
+            layout: self.mixing.mix().map(Mix::placements),
             limits: limits(&self.context.config.disk),
         };
         let begun = begin(self.mixing.mix(), spec, &self.context).await;

@@ -70,6 +70,13 @@ fn the_manifest_tells_what_happened_and_when_and_follows_its_schema() {
         let (began, rest) = (about(&bob_id)[..4].to_vec(), about(&bob_id)[4..].to_vec());
         assert_eq!(began, bobs, "{events:?}");
         assert_eq!(rest.last().map(String::as_str), Some("left "), "{events:?}");
+        let shown = |event: &Value| {
+            let of = |tile: &Value| (tile["participant"] == *ann.id, tile["live"] == true, tile["width"].as_u64());
+            event["tiles"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+        };
+        let layouts: Vec<_> = events.iter().filter(|event| event["type"] == "layout").map(shown).collect();
+        let both = vec![(true, true, Some(640)), (false, false, Some(640))];
+        assert!(layouts.contains(&both), "Ann is seen, Bob's name is: {layouts:?}");
         let at = |index: usize| events[index]["atMs"].as_u64().unwrap();
         assert!((1..events.len()).all(|index| at(index - 1) <= at(index)), "{events:?}");
         let mute = events.iter().position(|event| event["type"] == "muted" && event["source"] == "microphone").unwrap();
