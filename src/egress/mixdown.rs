@@ -135,7 +135,8 @@ impl Mixdown {
     pub(super) async fn abandon(&mut self) {
         let (pipeline, container, path) = (self.pipeline.take(), self.container, self.path.clone());
         let trim = move || {
-            drop(pipeline);
+            // What follows looks at the file, and nobody may write any more.
+            pipeline.into_iter().for_each(Pipeline::end);
             match container {
                 Container::Mp4 => mp4::trim(&path).map_err(OutputError::file(&path)),
                 // Their players take what there is.

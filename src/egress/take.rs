@@ -264,7 +264,9 @@ impl Take {
             tracing::error!(recording = %self.manifest.id, state = ?self.manifest.state, reason, "a recording ended by itself");
         }
         if ending.is_err() {
-            self.individual = None;
+            if let Some(individual) = self.individual.take() {
+                individual.abandon().await;
+            }
             if let Some(mixdown) = &mut self.mixdown {
                 mixdown.abandon().await;
             }

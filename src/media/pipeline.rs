@@ -70,6 +70,11 @@ impl Pipeline {
         self.inner.state(START_DEADLINE).0.map(|_| ()).map_err(|_| failed())
     }
 
+    /// Ends it now, so that its files are let go. Blocks.
+    pub fn end(self) {
+        let _ = self.inner.set_state(gst::State::Null);
+    }
+
     /// The running time that every pipeline of the house shows now.
     #[must_use]
     pub fn running_time() -> gst::ClockTime {

@@ -36,6 +36,8 @@ use crate::mix::Encoding;
 const TICK: Duration = Duration::from_millis(100);
 /// How long a stop waits for packets that are on their way.
 const CATCH_UP: Duration = Duration::from_millis(400);
+/// How long files that are given up may take to end.
+const ABANDON: Duration = Duration::from_secs(10);
 /// How many reports may wait; each is about a file.
 const REPORTS: usize = 1024;
 
@@ -136,6 +138,16 @@ impl Individual {
         self.send(Command::Stop(Pipeline::running_time()));
     }
 
+    /// Ends all files without a word, and waits until nobody writes them any more.
+    pub(super) async fn abandon(self) {
+        let Self { commands, mut reports } = self;
+        drop(commands);
+        let ended = async { while reports.recv().await.is_some() {} };
+        if tokio::time::timeout(ABANDON, ended).await.is_err() {
+            tracing::error!("individual files were not let go within {ABANDON:?}: what is known of them may be wrong");
+        }
+    }
+
     /// What becomes of the files; nothing when there will be no more.
     pub(super) async fn report(&mut self) -> Option<Report> {
         self.reports.recv().await
@@ -172,7 +184,7 @@ impl Files {
                 }
                 Ok(command) => self.obey(command),
                 Err(std_mpsc::RecvTimeoutError::Timeout) => {}
-                Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(std_mpsc::RecvTimeoutError::Disconnected) => return self.reels.into_iter().for_each(Reel::abandon),
             }
             if Instant::now() < next {
                 continue;

@@ -65,8 +65,8 @@ pub(super) struct Reel {
     /// When what was kept has come at the latest.
     whole_at: Option<Instant>,
     events: mpsc::Receiver<BusEvent>,
-    // Kept for its drop, which ends it.
-    _pipeline: Pipeline,
+    // Kept for its end.
+    pipeline: Pipeline,
 }
 
 impl Reel {
@@ -126,8 +126,13 @@ impl Reel {
             closed: false,
             whole_at: None,
             events,
-            _pipeline: pipeline,
+            pipeline,
         })
+    }
+
+    /// Ends it without a word, so that its file is let go. Blocks.
+    pub(super) fn abandon(self) {
+        self.pipeline.end();
     }
 
     /// What is written, as manifests have it.
