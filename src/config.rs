@@ -10,6 +10,12 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+mod secret;
+mod upload;
+
+pub use secret::Secret;
+pub use upload::Upload;
+
 /// Everything an operator may set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +39,8 @@ pub struct Config {
     pub recording: Recording,
     /// How much space recordings leave on the disk.
     pub disk: Disk,
+    /// Where finished recordings go.
+    pub upload: Upload,
     /// What is written to standard error.
     pub log: Log,
 }
@@ -179,6 +187,7 @@ impl Default for Config {
             mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128 },
             recording: Recording { pre_roll_seconds: 0, pre_roll_mix: true },
             disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
+            upload: Upload::default(),
             log: Log { filter: "info".into(), json: false },
         }
     }
@@ -226,11 +235,14 @@ impl Config {
         if let Some(file) = file {
             figment = figment.merge(Toml::file_exact(file));
         }
-        let config: Self = figment
-            .merge(Env::prefixed("PLENUM_").ignore(&["config"]).split("__"))
-            .merge(Serialized::defaults(overrides))
-            .extract()
-            .map_err(Box::new)?;
+        figment = figment.merge(Env::prefixed("PLENUM_").ignore(&["config"]).split("__"));
+        for key in ["upload.access_key_id", "upload.secret_access_key"] {
+            // As it is: one of digits alone is no number.
+            if let Ok(text) = std::env::var(format!("PLENUM_{}", key.to_uppercase().replace('.', "__"))) {
+                figment = figment.merge(Serialized::default(key, text));
+            }
+        }
+        let config: Self = figment.merge(Serialized::defaults(overrides)).extract().map_err(Box::new)?;
         config.check()?;
         Ok(config)
     }
@@ -271,7 +283,7 @@ impl Config {
                 return wrong("ice.turn.url", turn.url.clone(), "write it as turn:host:port or turns:host:port");
             }
         }
-        Ok(())
+        self.upload.check()
     }
 }
 
@@ -297,10 +309,12 @@ mod tests {
             ("[recording]\npre_roll_seconds = 61", "0 to 60"),
             ("[disk]\nstop_mb = 5000", "none be less"),
             ("[ice]\nstun = [\"example.org\"]", "stun:host:port"),
+            ("[upload]\nurl = \"bucket\"", "s3://bucket/prefix"),
+            ("[upload]\nsecret_access_key = 7300", "quotes"),
         ] {
             std::fs::write(&file, text).expect("written");
             let error = Config::load(Some(&file), Overrides::default()).expect_err(text).to_string();
-            assert!(error.contains(expected), "{error}");
+            assert!(error.contains(expected) && !error.contains("7300"), "{error}");
         }
     }
 

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
 use crate::egress::recovery;
 use crate::egress::retention::{self, Keep};
+use crate::egress::upload::Uploader;
 use crate::http::Api;
 use crate::http::origin::Origins;
 use crate::media::description::Descriptions;
@@ -44,11 +45,12 @@ const REQUESTS_DEADLINE: Duration = Duration::from_secs(2);
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let config = Arc::new(config);
     let descriptions = Descriptions::load(config.pipelines.as_deref())?;
-    let catalogue = Arc::new(
-        Catalogue::open(&config.recordings)
-            .await
-            .with_context(|| format!("the folder of recordings, {}, cannot be used", config.recordings.display()))?,
-    );
+    let catalogue = Catalogue::open(&config.recordings)
+        .await
+        .with_context(|| format!("the folder of recordings, {}, cannot be used", config.recordings.display()))?;
+    let uploader = Uploader::new(&config.upload, &config.recordings)?;
+    let catalogue = Arc::new(if uploader.is_some() { catalogue.with_uploads() } else { catalogue });
+    let upload = uploader.map(|uploader| tokio::spawn(uploader.run(Arc::clone(&catalogue))));
     let recovery = tokio::spawn(recovery::run(Arc::clone(&catalogue)));
     let retention = tokio::spawn(retention::run(Arc::clone(&catalogue), Keep::from(&config.disk)));
     let registry = Registry::new(RoomContext {
@@ -103,6 +105,7 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
     // What it has not done yet the next server does.
     recovery.abort();
     retention.abort();
+    upload.inspect(tokio::task::JoinHandle::abort);
     registry.close(ROOMS_DEADLINE).await;
     io.close().await;
     if tokio::time::timeout(REQUESTS_DEADLINE, connections.shutdown()).await.is_err() {

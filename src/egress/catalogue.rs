@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use gstreamer as gst;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify, watch};
 
 mod filter;
 mod index;
+mod queue;
 
 pub use filter::{Filter, Page};
 
 use self::index::Index;
+pub(super) use self::queue::Job;
 use super::OutputError;
 use super::manifest::{Manifest, State, manifest_path, unix_ms};
 use super::thumbnail;
@@ -33,6 +35,12 @@ pub struct Catalogue {
     index: Index,
     changes: Mutex<()>,
     thumbnails: Mutex<()>,
+    /// Whether recordings are uploaded.
+    uploads: bool,
+    /// Something has ended, and its checksums are known.
+    changed: Notify,
+    /// What was deleted before its upload was done.
+    removed: watch::Sender<Vec<Manifest>>,
 }
 
 impl Catalogue {
@@ -66,7 +74,15 @@ impl Catalogue {
                 index.save(manifest).await?;
             }
         }
-        Ok(Self { folder: folder.to_owned(), index, changes: Mutex::new(()), thumbnails: Mutex::new(()) })
+        Ok(Self {
+            folder: folder.to_owned(),
+            index,
+            changes: Mutex::new(()),
+            thumbnails: Mutex::new(()),
+            uploads: false,
+            changed: Notify::new(),
+            removed: watch::Sender::new(Vec::new()),
+        })
     }
 
     /// The folder.
@@ -108,9 +124,12 @@ impl Catalogue {
     /// The file of that name of one recording, or its first, if there is one.
     ///
     /// # Errors
-    /// When the index cannot be read.
+    /// When the index cannot be read, or its files are elsewhere only.
     pub async fn media(&self, id: &RecordingId, name: Option<&str>) -> Result<Option<PathBuf>, OutputError> {
         let found = self.index.get(id).await?;
+        if let Some(manifest) = &found {
+            manifest.must_be_here()?;
+        }
         let path = found.and_then(|manifest| manifest.file(name).map(|file| file.name.within(&self.folder)));
         Ok(path.filter(|path| path.is_file()))
     }
@@ -118,7 +137,7 @@ impl Catalogue {
     /// A small picture of a recording, as JPEG; nothing if there is no recording.
     ///
     /// # Errors
-    /// When nothing is to be seen in it, or it still runs.
+    /// When nothing is to be seen in it, it still runs, or is elsewhere only.
     pub async fn thumbnail(&self, id: &RecordingId) -> Result<Option<Vec<u8>>, OutputError> {
         let Some(manifest) = self.index.get(id).await? else { return Ok(None) };
         if manifest.state.is_running() {
@@ -132,6 +151,9 @@ impl Catalogue {
         let duration = gst::ClockTime::from_mseconds(shown.duration_ms);
         let path = thumbnail::path(&self.folder, id);
         let kept = path.clone();
+        if !path.is_file() {
+            manifest.must_be_here()?;
+        }
         let made = blocking(move || {
             if let Ok(known) = std::fs::read(&path) {
                 return Ok(Some(known));
@@ -175,7 +197,8 @@ impl Catalogue {
         Ok(true)
     }
 
-    /// Deletes a recording with its file, and says what it was; nothing if there is none.
+    /// Deletes a recording with its file, and says what it was; nothing if there is none. If its upload is done, the copy
+    /// stays where it is; if not, what is stored so far goes too.
     ///
     /// # Errors
     /// When it still runs, or a file cannot be deleted; it can be tried again.
@@ -191,12 +214,14 @@ impl Catalogue {
         let paths: Vec<_> = known.chain([manifest_path(&self.folder, id)]).collect();
         blocking(move || paths.iter().try_for_each(|path| delete(path))).await?;
         self.index.remove(id).await?;
+        self.note_removal(&manifest);
         Ok(Some(manifest))
     }
 
-    /// What ended first.
-    pub(super) async fn oldest(&self) -> Result<Option<Manifest>, OutputError> {
-        self.index.oldest().await
+    /// What ended first and may be deleted: not the last copy of what is to be uploaded. If `here`, only of what has
+    /// files here.
+    pub(super) async fn oldest(&self, here: bool) -> Result<Option<Manifest>, OutputError> {
+        self.index.oldest(here, self.uploads).await
     }
 
     /// What has ended and has no checksum.
@@ -214,7 +239,11 @@ impl Catalogue {
     async fn write(&self, manifest: &Manifest) -> Result<(), OutputError> {
         let (written, folder) = (manifest.clone(), self.folder.clone());
         blocking(move || written.write(&folder)).await?;
-        self.index.save(manifest).await
+        self.index.save(manifest).await?;
+        if !manifest.state.is_running() && manifest.is_checked() {
+            self.changed.notify_one();
+        }
+        Ok(())
     }
 
     fn bring_up_to_date(&self, manifest: &mut Manifest) {

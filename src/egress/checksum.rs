@@ -11,7 +11,7 @@ use super::catalogue::Catalogue;
 use super::file::FileName;
 use super::manifest::Manifest;
 
-/// Notes the checksums of the files of a recording that has ended; without a file there is none.
+/// Notes the checksums of the files of a recording that has ended. One of several that is not there is no file of it.
 pub(super) async fn note(catalogue: &Arc<Catalogue>, manifest: &Manifest) {
     for file in manifest.files.iter().filter(|file| file.sha256.is_none()) {
         note_one(catalogue, manifest, &file.name).await;
@@ -30,7 +30,15 @@ async fn note_one(catalogue: &Catalogue, manifest: &Manifest, name: &FileName) {
             };
             catalogue.update(&manifest.id, change).await.map(drop).map_err(|error| error.to_string())
         }
-        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound && manifest.files.len() == 1 => Ok(()),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+            tracing::warn!(recording = %manifest.id, file = name.as_str(), "a file of a recording is missing");
+            let change = |manifest: &mut Manifest| {
+                manifest.files.retain(|file| file.name != *name);
+                manifest.weigh(catalogue.folder());
+            };
+            catalogue.update(&manifest.id, change).await.map(drop).map_err(|error| error.to_string())
+        }
         Ok(Err(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),
     };
@@ -43,7 +51,12 @@ async fn note_one(catalogue: &Catalogue, manifest: &Manifest, name: &FileName) {
 fn of(path: &Path) -> io::Result<String> {
     let mut digest = Sha256::new();
     io::copy(&mut File::open(path)?, &mut io::BufWriter::with_capacity(1 << 20, Writer(&mut digest)))?;
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(digest))
+}
+
+/// What a digest has come to, as manifests have it.
+pub(super) fn hexadecimal(digest: Sha256) -> String {
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Takes bytes in.

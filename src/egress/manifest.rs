@@ -62,6 +62,36 @@ pub struct Attendee {
     pub name: String,
 }
 
+/// How an upload fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UploadState {
+    /// It is to be done, or done again.
+    Pending,
+    /// Everything is stored, and was compared.
+    Done,
+    /// It was given up.
+    Failed,
+}
+
+/// What became of a recording elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Upload {
+    /// How it fares.
+    pub state: UploadState,
+    /// The folder with its files and its manifest.
+    pub location: String,
+    /// When all was stored.
+    pub uploaded_at: Option<u64>,
+    /// Whether its files are there only.
+    #[serde(default)]
+    pub local_deleted: bool,
+    /// Why it failed the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// One recording. Times are in milliseconds, moments since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -95,6 +125,9 @@ pub struct Manifest {
     pub files: Vec<MediaFile>,
     /// Why it failed, or ended by itself.
     pub error: Option<String>,
+    /// Its upload, where recordings are uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Box<Upload>>,
     /// Everybody who was there.
     pub participants: Vec<Attendee>,
     /// What happened, in its order: only in the manifest file.
@@ -122,6 +155,7 @@ impl Manifest {
             bytes: 0,
             files: Vec::new(),
             error: None,
+            upload: None,
             participants: Vec::new(),
             events: Vec::new(),
             events_lost: 0,
@@ -167,6 +201,7 @@ impl Manifest {
             bytes: self.bytes,
             files: files.clone(),
             error: self.error.clone(),
+            upload: self.upload.clone(),
             participants: self.participants.clone(),
             events: Vec::new(),
             events_lost: 0,
@@ -182,6 +217,19 @@ impl Manifest {
     /// Whether every file is known by what was in it when it was whole.
     pub(super) fn is_checked(&self) -> bool {
         self.files.iter().all(|file| file.sha256.is_some())
+    }
+
+    /// Whether its files are here, as far as there are any.
+    pub(super) fn is_here(&self) -> bool {
+        !self.upload.as_ref().is_some_and(|upload| upload.local_deleted)
+    }
+
+    /// Refuses what is elsewhere only.
+    pub(super) fn must_be_here(&self) -> Result<(), OutputError> {
+        match self.upload.as_ref().filter(|upload| upload.local_deleted) {
+            Some(upload) => Err(OutputError::Elsewhere { id: self.id.clone(), location: upload.location.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// The file of that name, or the only one, or the first of several.

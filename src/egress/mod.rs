@@ -28,6 +28,7 @@ pub mod space;
 mod take;
 mod thumbnail;
 mod timeline;
+pub mod upload;
 
 /// Why an output, or what is known of recordings, is not to be had.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,25 @@ pub enum OutputError {
     /// What still runs is not deleted.
     #[error("the recording {0} is still running: stop it first")]
     Running(RecordingId),
+    /// The files of a recording are no longer here.
+    #[error("the files of the recording {id} were uploaded to {location} and deleted here: fetch them there")]
+    Elsewhere {
+        /// Which recording.
+        id: RecordingId,
+        /// Where they are.
+        location: String,
+    },
+    /// Nothing is uploaded.
+    #[error("recordings are not uploaded anywhere: set upload.url, and start the server again")]
+    NoTarget,
+    /// An upload failed.
+    #[error("{name} could not be uploaded: {reason}")]
+    Upload {
+        /// The file, or where it should go.
+        name: String,
+        /// What happened and what to do.
+        reason: String,
+    },
     /// The index of recordings cannot be read or written.
     #[error("the catalogue of recordings failed: {0}; it can be deleted while the server is down, and is made anew")]
     Catalogue(#[from] sqlx::Error),

@@ -65,13 +65,21 @@ pub async fn run(catalogue: Arc<Catalogue>, keep: Keep) {
 }
 
 async fn tidy(catalogue: &Catalogue, keep: Keep) -> Result<(), OutputError> {
-    while let Some(oldest) = catalogue.oldest().await? {
-        let folder = catalogue.folder().to_owned();
-        let free = tokio::task::spawn_blocking(move || free(&folder)).await;
-        let free = free.map_err(|_| OutputError::Graph { step: "looking at the disk" })??;
-        let Some(reason) = keep.judge(&oldest, unix_ms(SystemTime::now()), free) else { return Ok(()) };
-        catalogue.remove(&oldest.id).await?;
-        tracing::info!(recording = %oldest.id, ?reason, free_mb = megabytes(free), "a recording was deleted: it need not be kept");
+    // What was uploaded and deleted here may be too old, but takes no space.
+    for here in [false, true] {
+        while let Some(oldest) = catalogue.oldest(here).await? {
+            let folder = catalogue.folder().to_owned();
+            let free = tokio::task::spawn_blocking(move || free(&folder)).await;
+            let free = free.map_err(|_| OutputError::Graph { step: "looking at the disk" })??;
+            match keep.judge(&oldest, unix_ms(SystemTime::now()), free) {
+                Some(Reason::Space) if !oldest.is_here() => break,
+                Some(reason) => {
+                    catalogue.remove(&oldest.id).await?;
+                    tracing::info!(recording = %oldest.id, ?reason, free_mb = megabytes(free), "a recording was deleted: it need not be kept");
+                }
+                None => break,
+            }
+        }
     }
     Ok(())
 }

@@ -9,8 +9,9 @@
 //! | `GET /api/v1/recordings/{id}` | the recording |
 //! | `GET /api/v1/recordings/{id}/manifest` | the same with all that happened in it |
 //! | `GET /api/v1/schemas/recording` | what a manifest looks like, as JSON Schema |
-//! | `DELETE /api/v1/recordings/{id}` | 204: it is gone, file and all |
-//! | `GET /api/v1/recordings/{id}/file` | the file, or the first of several, with ranges |
+//! | `DELETE /api/v1/recordings/{id}` | 204: it is gone, file and all; a copy whose upload is done stays where it is |
+//! | `POST /api/v1/recordings/{id}/upload` | 202 and the recording, whose upload is tried now, be it given up or not; 200 if it is done |
+//! | `GET /api/v1/recordings/{id}/file` | the file, or the first of several, with ranges; 410 if it was uploaded and deleted here, as for those below |
 //! | `GET /api/v1/recordings/{id}/files/{name}` | the file of that name, with ranges |
 //! | `GET /api/v1/recordings/{id}/thumbnail` | a JPEG, 320 pixels wide |
 
@@ -30,7 +31,7 @@ use super::{Api, error};
 use crate::egress::OutputError;
 use crate::egress::catalogue;
 use crate::egress::format::Choice;
-use crate::egress::manifest::Manifest;
+use crate::egress::manifest::{Manifest, UploadState};
 use crate::id::{RecordingId, RoomName};
 use crate::room::RecordingError;
 
@@ -62,6 +63,8 @@ pub(super) fn routes(
     let thumbnail = warp::path!("api" / "v1" / "recordings" / String / "thumbnail");
     let thumbnail = thumbnail.and(warp::get()).and(api.clone()).then(thumbnail_of);
     let delete = warp::path!("api" / "v1" / "recordings" / String).and(warp::delete()).and(api.clone()).then(delete);
+    let upload = warp::path!("api" / "v1" / "recordings" / String / "upload");
+    let upload = upload.and(warp::post()).and(api.clone()).then(upload_again);
     let read = warp::get().map(|| Method::GET).or(warp::head().map(|| Method::HEAD)).unify();
     let read = read.and(warp::header::headers_cloned()).and(api);
     let only = warp::path!("api" / "v1" / "recordings" / String / "file").map(|id| (id, None));
@@ -85,6 +88,8 @@ pub(super) fn routes(
         .or(manifest)
         .unify()
         .or(schema)
+        .unify()
+        .or(upload)
         .unify()
         .or(file)
         .unify()
@@ -186,6 +191,17 @@ async fn delete(id: String, api: Api) -> Response {
         .map_or_else(|refusal| refusal, |_| StatusCode::NO_CONTENT.into_response())
 }
 
+async fn upload_again(id: String, api: Api) -> Response {
+    let id = RecordingId::from_remote(&id);
+    let manifest = match found(&id, api.catalogue.upload_again(&id).await) {
+        Ok(manifest) => manifest,
+        Err(refusal) => return refusal,
+    };
+    let is_done = manifest.upload.as_ref().is_some_and(|upload| upload.state == UploadState::Done);
+    let status = if is_done { StatusCode::OK } else { StatusCode::ACCEPTED };
+    warp::reply::with_status(warp::reply::json(&manifest), status).into_response()
+}
+
 async fn file((id, name): (String, Option<String>), method: Method, headers: HeaderMap, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
     // The path comes from the catalogue, never from the request.
@@ -223,6 +239,8 @@ fn found<T>(id: &RecordingId, looked: Result<Option<T>, OutputError>) -> Result<
         }
         Err(error @ OutputError::Running(_)) => (StatusCode::CONFLICT, "still_recording", error.to_string()),
         Err(error @ OutputError::Picture { .. }) => (StatusCode::NOT_FOUND, "no_picture", error.to_string()),
+        Err(error @ OutputError::Elsewhere { .. }) => (StatusCode::GONE, "uploaded_elsewhere", error.to_string()),
+        Err(error @ OutputError::NoTarget) => (StatusCode::CONFLICT, "no_upload_target", error.to_string()),
         Err(error) => return Err(error::internal(&error.to_string())),
     };
     Err(error::reply(status, code, &message))

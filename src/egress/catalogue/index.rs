@@ -1,6 +1,7 @@
 //! The recordings in a database, so that one finds some among many: SQLite, and no SQL that PostgreSQL refuses.
 //!
-//! It holds the manifests without what happened, and nothing that is not in them: lost, it is made anew.
+//! It holds the manifests without what happened, and nothing that is not in them but when an upload is tried next: lost,
+//! it is made anew.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,24 +20,25 @@ const BUSY: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 4;
 
 const SAVE: &str = "INSERT INTO recordings \
-    (id, room, kind, container, state, started_at, ended_at, duration_ms, bytes, checked, manifest) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+    (id, room, kind, container, state, started_at, ended_at, duration_ms, bytes, checked, upload, here, \
+    manifest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, started_at = excluded.started_at, \
     ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, bytes = excluded.bytes, \
-    checked = excluded.checked, manifest = excluded.manifest";
+    checked = excluded.checked, upload = excluded.upload, here = excluded.here, manifest = excluded.manifest";
 const SAVE_ATTENDEE: &str =
     "INSERT INTO attendees (recording, id, name) VALUES ($1, $2, $3) ON CONFLICT (recording, id) DO NOTHING";
 const GET: &str = "SELECT manifest FROM recordings WHERE id = $1";
 const REMOVE: &str = "DELETE FROM recordings WHERE id = $1";
 const ALL: &str = "SELECT id FROM recordings";
-const OLDEST: &str = "SELECT manifest FROM recordings WHERE ended_at IS NOT NULL ORDER BY ended_at, id LIMIT 1";
+const OLDEST: &str = "SELECT manifest FROM recordings WHERE ended_at IS NOT NULL \
+    AND (here = TRUE OR $1 = FALSE) AND (upload = 'done' OR bytes = 0 OR $2 = FALSE) ORDER BY ended_at, id LIMIT 1";
 const UNCHECKED: &str = "SELECT id FROM recordings WHERE ended_at IS NOT NULL AND checked = FALSE \
     ORDER BY started_at, id";
 
 /// The database.
 #[derive(Debug, Clone)]
 pub(super) struct Index {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
 }
 
 impl Index {
@@ -68,6 +70,8 @@ impl Index {
             .bind(big(manifest.duration_ms))
             .bind(big(manifest.bytes))
             .bind(manifest.is_checked())
+            .bind(manifest.upload.as_ref().map(|upload| word(&upload.state)))
+            .bind(manifest.is_here())
             .bind(serde_json::to_string(&manifest.brief()).map_err(|error| sqlx::Error::Encode(error.into()))?)
             .execute(&mut *transaction)
             .await?;
@@ -93,9 +97,10 @@ impl Index {
         Ok(all.iter().map(|id| RecordingId::from_remote(id)).collect())
     }
 
-    /// What ended first.
-    pub(super) async fn oldest(&self) -> Result<Option<Manifest>, OutputError> {
-        let found: Option<String> = sqlx::query_scalar(OLDEST).fetch_optional(&self.pool).await?;
+    /// What ended first: of all, of those with files here, of those that are uploaded, or of those with both.
+    pub(super) async fn oldest(&self, here: bool, uploaded: bool) -> Result<Option<Manifest>, OutputError> {
+        let query = sqlx::query_scalar(OLDEST).bind(here).bind(uploaded);
+        let found: Option<String> = query.fetch_optional(&self.pool).await?;
         found.map(|text| read(&text)).transpose()
     }
 
@@ -143,12 +148,12 @@ fn select(filter: &Filter, most: u32) -> QueryBuilder<Sqlite> {
     query
 }
 
-fn read(text: &str) -> Result<Manifest, OutputError> {
+pub(super) fn read(text: &str) -> Result<Manifest, OutputError> {
     Ok(serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?)
 }
 
 /// Databases have no unsigned numbers.
-fn big(number: u64) -> i64 {
+pub(super) fn big(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -159,6 +164,7 @@ mod tests {
     use sqlx::Execute;
 
     use super::*;
+    use crate::egress::catalogue::queue;
     use crate::egress::format::{Container, Content};
     use crate::egress::manifest::State;
 
@@ -180,7 +186,10 @@ mod tests {
         let select = select.build().sql().as_str().replace('?', "$1");
         let recordings = include_str!("migrations/0001_recordings.sql");
         let checked = include_str!("migrations/0002_checked.sql");
-        for sql in [SAVE, SAVE_ATTENDEE, GET, REMOVE, ALL, OLDEST, UNCHECKED, recordings, checked, &select] {
+        let uploads = include_str!("migrations/0003_uploads.sql");
+        let queue = [queue::ENQUEUE, queue::FRESH, queue::NEXT, queue::POSTPONE, queue::DEQUEUE, queue::AWAY];
+        let index = [SAVE, SAVE_ATTENDEE, GET, REMOVE, ALL, OLDEST, UNCHECKED, recordings, checked, uploads, &select];
+        for sql in index.into_iter().chain(queue) {
             Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
     }
