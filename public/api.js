@@ -13,6 +13,7 @@
  * @property {number} durationMs
  * @property {number} bytes
  * @property {string | null} error
+ * @property {{ state: string, location: string, localDeleted: boolean, error?: string } | null} [upload]
  * @property {{ name: string, startMs: number, streams: { codec: string, participant?: string | null, source?: string | null }[] }[]} files
  * @property {{ id: string, name: string }[]} participants
  * @property {Moment[]} [events]

@@ -50,8 +50,9 @@ async function load(further) {
 /** @param {{ recording: Manifest, holder: HTMLElement }} what */
 function ask(what) {
   doomed = what;
-  const began = new Date(what.recording.startedAt).toLocaleString();
-  setText(byId('deletion-words'), `The recording of ${what.recording.room} of ${began} cannot be brought back.`);
+  const { room, startedAt, upload } = what.recording;
+  const fate = upload?.state === 'done' ? `is forgotten here. Its copy in ${upload.location} stays.` : 'cannot be brought back.';
+  setText(byId('deletion-words'), `The recording of ${room} of ${new Date(startedAt).toLocaleString()} ${fate}`);
   deletion.showModal();
 }
 

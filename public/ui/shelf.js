@@ -16,6 +16,13 @@ const STATES = {
   failed: 'Failed; what was recorded before plays',
 };
 
+/** @param {NonNullable<Manifest['upload']>} upload */
+function whereabouts({ state, location, localDeleted, error }) {
+  if (state === 'done') return localDeleted ? `Moved to ${location}` : `Copied to ${location}`;
+  if (state === 'failed') return 'The upload was given up';
+  return error ? 'The upload failed and is tried again' : 'To be uploaded';
+}
+
 /** @param {Manifest} recording */
 const runs = ({ state }) => state === 'recording' || state === 'paused';
 
@@ -49,11 +56,18 @@ export function card(recording, deeds) {
   state.classList.toggle('bad', recording.state === 'failed' || recording.state === 'interrupted');
   state.hidden = !state.textContent;
   if (recording.error) state.title = recording.error;
+  const { upload } = recording;
+  const copy = part(holder, '.copy');
+  copy.textContent = upload ? whereabouts(upload) : '';
+  copy.classList.toggle('bad', upload?.state === 'failed');
+  copy.hidden = !upload;
+  if (upload?.error) copy.title = upload.error;
+  const away = upload?.localDeleted === true;
 
   const poster = /** @type {HTMLButtonElement} */ (part(holder, '.poster'));
   const image = /** @type {HTMLImageElement} */ (part(holder, 'img'));
   poster.setAttribute('aria-label', `Play the recording of ${recording.room}, ${began}, ${elapsed(recording.durationMs)}`);
-  poster.disabled = runs(recording);
+  poster.disabled = runs(recording) || away;
   poster.addEventListener('click', () => deeds.play(recording));
   image.addEventListener('error', () => image.remove());
   if (recording.kind === 'audio') {
@@ -63,7 +77,7 @@ export function card(recording, deeds) {
   else image.src = recordingThumbnail(recording.id);
 
   const link = /** @type {HTMLAnchorElement} */ (part(holder, 'a'));
-  const files = recording.files.length > 1 ? recording.files : [undefined];
+  const files = away ? [] : recording.files.length > 1 ? recording.files : [undefined];
   const links = files.map((file) => {
     const each = /** @type {HTMLAnchorElement} */ (link.cloneNode(true));
     const whose = file ? owner(recording, file) : '';

@@ -118,3 +118,33 @@ test('many recordings come page by page, also on a phone', async (t) => {
   assert.ok(wide <= 0, `${wide} pixels too wide`);
   assert.equal(await page.locator('.card').nth(3).locator('.delete').isDisabled(), true, 'what runs is not deleted');
 });
+
+test('what became of a recording elsewhere is told, and what is no longer here is not offered', async (t) => {
+  const page = await newPage(t, chromium);
+  const location = `s3://films/of/rooms/${'r'.repeat(26)}/`;
+  const upload = (state, more = {}) => ({ state, location, uploadedAt: null, localDeleted: false, ...more });
+  const uploads = [
+    upload('done', { localDeleted: true }), upload('done'), upload('pending'), upload('pending', { error: 'no answer' }), upload('failed', { error: 'no answer' }), null,
+  ];
+  const file = (name) => ({ name, streams: [{ codec: 'vp8', participant: null, source: null }], startMs: 0, durationMs: 61_000, bytes: 1e6, sha256: null });
+  const recordings = uploads.map((each, at) => ({
+    id: `r${at}`, room: `room-${at}`, kind: 'individual', container: 'webm', startedAt: 1e12 - at, durationMs: 61_000, bytes: 2e6, state: 'complete',
+    error: null, participants: [], files: [file(`r${at}-1.webm`), file(`r${at}-2.webm`)], upload: each,
+  }));
+  await page.route('**/api/v1/recordings?*', (route) => route.fulfill({ json: { recordings, next: null } }));
+  await page.setViewportSize({ width: 360, height: 700 });
+  await page.goto(`${server.url}/recordings`);
+  await says(page, '6 recordings');
+  const told = await page.$$eval('.card .copy', (all) => all.map((line) => (line.hidden ? '' : line.textContent)));
+  const tried = 'The upload failed and is tried again';
+  assert.deepEqual(told, [`Moved to ${location}`, `Copied to ${location}`, 'To be uploaded', tried, 'The upload was given up', '']);
+  const links = await page.$$eval('.card', (all) => all.map((one) => one.querySelectorAll('a').length));
+  assert.deepEqual(links, [0, 2, 2, 2, 2, 2]);
+  const still = await page.$$eval('.card .poster', (all) => all.map((one) => one.disabled));
+  assert.deepEqual(still, [true, false, false, false, false, false]);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(wide <= 0, `${wide} pixels too wide`);
+  await accessible(page);
+  await page.locator('.card').first().locator('.delete').click();
+  assert.ok((await page.textContent('#deletion-words')).includes(`Its copy in ${location} stays.`));
+});
