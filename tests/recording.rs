@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::disk::on_small_disk;
 use common::judge::{Recording, Rect, locate};
 use common::lab;
 use common::participant::{Options, Participant};
 use common::server::Server;
 use common::source::Look;
+use common::tiles::{calm, tiles};
 use serde_json::{Value, json};
 
 /// How far sound and picture of a participant may be apart, in seconds.
@@ -85,41 +87,6 @@ async fn stop(server: &Server, id: &str) -> Value {
     let (status, entry) = server.post(&format!("/api/v1/recordings/{id}/stop"), &json!({})).await;
     assert_eq!((status, &entry["state"]), (200, &json!("complete")), "{entry}");
     entry
-}
-
-/// The tiles of all `looks` at `time`, which must be large and apart.
-fn tiles(path: &Path, time: f64, looks: &[Look]) -> Vec<Rect> {
-    let film = Recording::open(path, &[]);
-    let (canvas, found) = (film.size, locate(path, time, looks));
-    let tiles: Vec<Rect> = found
-        .iter()
-        .zip(looks)
-        .map(|(tile, look)| tile.unwrap_or_else(|| panic!("no {look:?} at {time}: {found:?}")))
-        .collect();
-    for (index, tile) in tiles.iter().enumerate() {
-        let share = (tile.width * tile.height) as f64 / (canvas.0 * canvas.1) as f64;
-        // Two pictures of 4:3 beside each other leave more than half of 16:9 free.
-        assert!(
-            share > 0.35 / looks.len().next_power_of_two() as f64,
-            "tile {index} has {share} of the picture: {tiles:?}"
-        );
-        for other in &tiles[index + 1..] {
-            let apart = tile.x + tile.width <= other.x + 2
-                || other.x + other.width <= tile.x + 2
-                || tile.y + tile.height <= other.y + 2
-                || other.y + other.height <= tile.y + 2;
-            assert!(apart, "tiles overlap: {tiles:?}");
-        }
-    }
-    tiles
-}
-
-/// A time in the middle of the file at which nobody flashes: tried until all are seen.
-fn calm(path: &Path, looks: &[Look]) -> f64 {
-    let middle = Recording::open(path, &[]).duration / 2.0;
-    let times = [0.0, 0.25, 0.5, 0.75].map(|step| middle + step);
-    let seen = |time: &f64| locate(path, *time, looks).iter().all(Option::is_some);
-    times.into_iter().find(seen).unwrap_or_else(|| panic!("no picture near {middle} shows all of {looks:?}"))
 }
 
 #[test]
@@ -406,24 +373,6 @@ fn a_server_that_is_killed_loses_a_second_and_the_next_one_makes_whole_files() {
             assert_eq!(entry["bytes"], json!(bytes.len()), "{extension}");
         }
     });
-}
-
-/// A file system of its own for recordings, which ends with the lab.
-fn small_disk(megabytes: usize) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
-        .arg(folder.path())
-        .status();
-    assert!(mounted.expect("mount runs").success(), "the lab has a mount namespace of its own");
-    folder
-}
-
-/// A server whose recordings have 100 MB, and these bounds of free space.
-async fn on_small_disk(lab: &lab::Lab, bounds: &str) -> Server {
-    let config = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
-    std::fs::write(config.path(), format!("[disk]\n{bounds}")).expect("room for it");
-    Server::start_in(lab, small_disk(100), &["--config", config.path().to_str().expect("text")]).await
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One peer connection of a synthetic participant, on webrtcbin in a pipeline of its own: it offers, and either sends
 //! its picture and sound or receives another's.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::reception::{Reception, receive};
+use super::replay::Clip;
 use super::source::{self, Generator, Look, RATE, SAMPLES, SIZE};
 
 const OPUS: &str =
@@ -62,6 +63,24 @@ impl Connection {
         });
         connection.offer(say);
         connection.generator = Some(Generator::start(look, Some(audio), video));
+        connection
+    }
+
+    /// Sends what was encoded before, again and again.
+    pub fn replay(clip: Arc<Clip>, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
+        let mut connection = Self::new();
+        let audio = connection.feed(&format!(
+            "appsrc name=in is-live=true format=time ! rtpopuspay pt=111 ssrc={AUDIO_SSRC} \
+             ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC}\""
+        ));
+        let video = connection.feed(&format!(
+            "appsrc name=in is-live=true format=time ! rtpvp8pay pt=96 ssrc={VIDEO_SSRC} picture-id-mode=15-bit \
+             ! capsfilter caps=\"{VP8},ssrc=(uint){VIDEO_SSRC}\""
+        ));
+        audio.set_caps(Some(&clip.sound.caps));
+        video.set_caps(Some(&clip.pictures.caps));
+        connection.offer(say);
+        connection.generator = Some(clip.play(audio, video));
         connection
     }
 
@@ -167,8 +186,8 @@ impl Connection {
 
     /// Starts, makes the offer and lets it and the candidates be told, the offer first.
     fn offer(&self, say: impl Fn(Say) + Send + Sync + 'static) {
-        let say = std::sync::Arc::new(say);
-        let mids = std::sync::Arc::new(Mutex::new(Vec::<String>::new()));
+        let say = Arc::new(say);
+        let mids = Arc::new(Mutex::new(Vec::<String>::new()));
         let (tell, names) = (say.clone(), mids.clone());
         self.webrtcbin.connect("on-ice-candidate", false, move |values| {
             let (index, candidate) = (values[1].get::<u32>().ok()?, values[2].get::<String>().ok()?);

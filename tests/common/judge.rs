@@ -62,12 +62,30 @@ pub struct Recording {
 pub struct Offset {
     /// The middle one.
     pub median: f64,
+    /// All of them, on the average.
+    pub mean: f64,
     /// Four of five are at most this far from zero.
     pub most: f64,
+    /// Nineteen of twenty are.
+    pub p95: f64,
     /// The one farthest from zero.
     pub worst: f64,
     /// How many flashes had a beep.
     pub pairs: usize,
+}
+
+impl Offset {
+    /// What some offsets amount to, if there are any.
+    pub fn of(mut offsets: Vec<f64>) -> Option<Self> {
+        offsets.sort_by(f64::total_cmp);
+        let worst = offsets.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
+        let pairs = offsets.len();
+        let mut sizes: Vec<f64> = offsets.iter().map(|offset| offset.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        let mean = offsets.iter().sum::<f64>() / pairs as f64;
+        let (most, p95) = (sizes[(pairs * 4).div_ceil(5) - 1], sizes[(pairs * 19).div_ceil(20) - 1]);
+        Some(Self { median: offsets[pairs / 2], mean, most, p95, worst, pairs })
+    }
 }
 
 impl Recording {
@@ -154,20 +172,25 @@ impl Recording {
         onsets
     }
 
+    /// Whether a tile is white at some time between two.
+    pub fn is_white_between(&self, tile: usize, begin: f64, end: f64) -> bool {
+        self.between(tile, begin, end).into_iter().any(is_white)
+    }
+
+    /// When a tile turns white, and how much later the beep of a pitch that belongs to it begins.
+    pub fn offsets(&self, tile: usize, pitch: f64) -> Vec<(f64, f64)> {
+        let beeps = self.beeps(pitch);
+        let nearest = |flash: f64| {
+            let distances = beeps.iter().map(|beep| beep - flash);
+            let nearest = distances.min_by(|a, b| a.abs().total_cmp(&b.abs()));
+            nearest.filter(|distance| distance.abs() < PAIR).map(|distance| (flash, distance))
+        };
+        self.flashes(tile).into_iter().filter_map(nearest).collect()
+    }
+
     /// How far the beeps of a pitch are from the flashes of a tile.
     pub fn offset(&self, tile: usize, pitch: f64) -> Option<Offset> {
-        let beeps = self.beeps(pitch);
-        let nearest = |flash: &f64| {
-            let distances = beeps.iter().map(|beep| beep - flash);
-            distances.min_by(|a, b| a.abs().total_cmp(&b.abs())).filter(|distance| distance.abs() < PAIR)
-        };
-        let mut offsets: Vec<f64> = self.flashes(tile).iter().filter_map(nearest).collect();
-        offsets.sort_by(f64::total_cmp);
-        let worst = offsets.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
-        let mut sizes: Vec<f64> = offsets.iter().map(|offset| offset.abs()).collect();
-        sizes.sort_by(f64::total_cmp);
-        let most = sizes[(sizes.len() * 4).div_ceil(5) - 1];
-        Some(Offset { median: offsets[offsets.len() / 2], most, worst, pairs: offsets.len() })
+        Offset::of(self.offsets(tile, pitch).into_iter().map(|(_, offset)| offset).collect())
     }
 
     /// The longest time between two pictures.

@@ -11,13 +11,16 @@
 )]
 
 pub mod connection;
+pub mod disk;
 pub mod judge;
 pub mod lab;
 pub mod native;
 pub mod participant;
 pub mod process;
 pub mod reception;
+pub mod replay;
 pub mod server;
 pub mod signaling;
 pub mod source;
 pub mod talker;
+pub mod tiles;

@@ -1,6 +1,7 @@
 //! A synthetic participant of the native dialect: joins, publishes a colour and a tone, and receives by slots, each when
 //! the test says so.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::connection::{Connection, Say};
 use super::reception::Reception;
+use super::replay::Clip;
 use super::server::Server;
 use super::signaling::{Client, PATIENCE};
 use super::source::Look;
@@ -88,28 +90,40 @@ impl Native {
     pub async fn publish_by(&self, endpoint: &str, more: Value) -> Endpoint {
         let muted = more["muted"].as_bool().unwrap_or_default();
         let look = self.look;
-        let open = Opening { request: "publish", muted, replaces: more["replaces"].clone(), receptions: Vec::new() };
+        let open = Opening { muted, replaces: more["replaces"].clone(), ..Opening::publish() };
         self.open(endpoint, open, |say| Connection::publish(look, true, say)).await
+    }
+
+    /// As [`Native::publish`], by a path of somebody's choice.
+    pub async fn publish_over(&self, endpoint: &str, detour: Arc<dyn Detour>) -> Endpoint {
+        let look = self.look;
+        let open = Opening { detour: Some(detour), ..Opening::publish() };
+        self.open(endpoint, open, |say| Connection::publish(look, true, say)).await
+    }
+
+    /// Publishes what was encoded before.
+    pub async fn replay(&self, endpoint: &str, clip: Arc<Clip>) -> Endpoint {
+        self.open(endpoint, Opening::publish(), |say| Connection::replay(clip, say)).await
     }
 
     /// Publishes a microphone whose level the test sets.
     pub async fn talk(&self, endpoint: &str) -> (Endpoint, Level) {
         let level = Level::silent();
-        let open = Opening { request: "publish", muted: false, replaces: Value::Null, receptions: Vec::new() };
         let talking = level.clone();
-        (self.open(endpoint, open, |say| Connection::talk(talking, say)).await, level)
+        (self.open(endpoint, Opening::publish(), |say| Connection::talk(talking, say)).await, level)
     }
 
     /// Opens an endpoint with slots for sound and pictures.
     pub async fn subscribe(&self, endpoint: &str, audio: usize, video: usize) -> Endpoint {
         let reports: Vec<_> = (0..audio + video).map(|_| watch::Sender::new(Reception::new())).collect();
         let receptions = reports.iter().map(watch::Sender::subscribe).collect();
-        let open = Opening { request: "subscribe", muted: false, replaces: Value::Null, receptions };
+        let open = Opening { request: "subscribe", receptions, ..Opening::publish() };
         self.open(endpoint, open, |say| Connection::slots(audio, reports, say)).await
     }
 
     async fn open(&self, name: &str, opening: Opening, connect: impl FnOnce(Talk) -> Connection) -> Endpoint {
-        let Opening { request, muted, replaces, receptions } = opening;
+        let Opening { request, muted, replaces, receptions, detour } = opening;
+        let secret = detour.is_some();
         let (client, endpoint) = (self.client.clone(), name.to_owned());
         let (asked, mut number) = mpsc::unbounded_channel();
         // Candidates that come at once are heard from here on.
@@ -125,6 +139,8 @@ impl Native {
                 }
                 let _ = asked.send(client.request(request, &[data]));
             }
+            // The server would send there, by the short way.
+            Say::Candidate(_) if secret => {}
             Say::Candidate(candidate) => {
                 client.request("candidate", &[json!({"endpoint": endpoint, "candidate": candidate})]);
             }
@@ -132,13 +148,18 @@ impl Native {
         let number = tokio::time::timeout(PATIENCE, number.recv()).await.expect("an offer in time").expect("an offer");
         let reply = self.client.reply(number).await;
         let answer = reply["result"]["answer"].as_str().unwrap_or_else(|| panic!("{name} was refused: {reply}"));
-        connection.answer(answer);
+        connection.answer(&answer.lines().filter_map(|line| led(detour.as_deref(), line)).collect::<String>());
         let (client, weak, own) = (self.client.clone(), Arc::downgrade(&connection), name.to_owned());
         let attending = tokio::spawn(async move {
             while let Some(message) = client.next(&mut cursor).await {
                 let Some(connection) = weak.upgrade() else { return };
                 if message["event"] == "candidate" && message["data"]["endpoint"] == *own {
-                    connection.add_candidate(&message["data"]["candidate"]);
+                    let mut candidate = message["data"]["candidate"].clone();
+                    let line = candidate["candidate"].as_str().unwrap_or_default();
+                    if let Some(line) = led(detour.as_deref(), line) {
+                        candidate["candidate"] = json!(line.trim_end());
+                        connection.add_candidate(&candidate);
+                    }
                 }
             }
         });
@@ -207,6 +228,32 @@ struct Opening {
     muted: bool,
     replaces: Value,
     receptions: Vec<watch::Receiver<Reception>>,
+    detour: Option<Arc<dyn Detour>>,
+}
+
+impl Opening {
+    fn publish() -> Self {
+        Self { request: "publish", muted: false, replaces: Value::Null, receptions: Vec::new(), detour: None }
+    }
+}
+
+/// Another path to the server than the straight one.
+pub trait Detour: Send + Sync {
+    /// Where to send instead of a server's address, if there is a way.
+    fn instead_of(&self, server: SocketAddr) -> Option<SocketAddr>;
+}
+
+/// A line of SDP, or a candidate alone, by way of the detour: nothing where there is no way.
+fn led(detour: Option<&dyn Detour>, line: &str) -> Option<String> {
+    let Some(detour) = detour.filter(|_| line.contains("candidate:")) else { return Some(format!("{line}\r\n")) };
+    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    let [_, _, protocol, _, host, port, ..] = words.as_slice() else { return None };
+    if !protocol.eq_ignore_ascii_case("udp") {
+        return None;
+    }
+    let front = detour.instead_of(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))?;
+    (words[4], words[5]) = (front.ip().to_string(), front.port().to_string());
+    Some(format!("{}\r\n", words.join(" ")))
 }
 
 /// The tracks of an offer of [`Connection::publish`], as the protocol names them.

@@ -1,12 +1,42 @@
 //! Other processes: signals to them, and what the kernel says about them.
 
 use std::process::Command;
+use std::time::Duration;
 
 /// Sends `signal` (`TERM`, `KILL`, `STOP`, …) to the process `pid`, which must be one that the test started.
 pub fn signal(pid: u32, signal: &str) {
     // Not libc::kill: that is unsafe code for what a program does as well.
     let sent = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().expect("kill(1) runs");
     assert!(sent.success(), "no process {pid} to send {signal} to");
+}
+
+/// How long the process `pid` was on a processor, ended threads counted in. The kernel counts in hundredths of a second.
+pub fn busy(pid: u32) -> Option<Duration> {
+    let fields = stat(pid)?;
+    // utime and stime are the fields 14 and 15; the first here is the third.
+    let ticks: u64 = [11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum();
+    Some(Duration::from_millis(10 * ticks))
+}
+
+/// The process `pid` and all that it started, directly or not.
+pub fn family(pid: u32) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").expect("there is /proc").flatten();
+    let all: Vec<u32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let parents: Vec<(u32, u32)> =
+        all.into_iter().filter_map(|child| Some((child, stat(child)?.get(1)?.parse().ok()?))).collect();
+    let mut family = vec![pid];
+    let mut at = 0;
+    while let Some(parent) = family.get(at).copied() {
+        family.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(child, _)| *child));
+        at += 1;
+    }
+    family
+}
+
+/// What follows the name in the kernel's line about a process; the name may hold blanks.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
 }
 
 /// What a process holds.

@@ -64,6 +64,12 @@ pub fn epoch() -> (gst::Clock, gst::ClockTime) {
     (clock, base)
 }
 
+/// What that clock says: a flash begins at every full second.
+pub fn now() -> f64 {
+    let (clock, base) = epoch();
+    (clock.time() - base).nseconds() as f64 / 1e9
+}
+
 /// The thread that makes pictures and sound, ended when dropped.
 #[derive(Debug)]
 pub struct Generator {
@@ -74,9 +80,14 @@ pub struct Generator {
 impl Generator {
     /// Begins to push into the sources: raw I420 pictures, 16 bit mono samples.
     pub fn start(look: Look, audio: Option<AppSrc>, video: Option<AppSrc>) -> Self {
+        Self::run(move |stop| generate(look, audio.as_ref(), video.as_ref(), stop))
+    }
+
+    /// Lets something else push, until it is told to stop.
+    pub fn run(push: impl FnOnce(&AtomicBool) + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let thread = std::thread::spawn(move || generate(look, audio.as_ref(), video.as_ref(), &stopped));
+        let thread = std::thread::spawn(move || push(&stopped));
         Self { stop, thread: Some(thread) }
     }
 }

@@ -1,0 +1,127 @@
+//! How far sound and picture are apart in files, on a good network and on a bad one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::Options;
+use crate::common::judge::{Offset, Recording};
+use crate::common::lab::Lab;
+use crate::common::source::Look;
+use crate::common::tiles::{calm, tiles};
+use crate::relay::{Conditions, Relay};
+use crate::report::{Goal, Report, median};
+use crate::scene::{Scene, Sends, blocking, files, open_whole, owner, pass};
+
+const PEOPLE: usize = 3;
+/// A call that has found its pace: receivers need some reports to tell when sound and picture were taken.
+const SETTLED: f64 = 10.0;
+const ASKED: Goal = Goal::AtMost(40.0, "ms", 0);
+
+pub(crate) async fn run(lab: &Lab, options: &Options, report: &Report) {
+    let seconds = options.extent(60.0, 60.0, 8.0);
+    let (delay, jitter) = (Duration::from_millis(20), Duration::from_millis(40));
+    let bad = Conditions { loss: 3.0, delay, jitter };
+    for (network, conditions) in [("no loss", None), ("3 % loss, 40 ms jitter", Some(bad))] {
+        if options.quick && conditions.is_some() {
+            continue;
+        }
+        judge_network(lab, network, conditions, seconds, report).await;
+    }
+}
+
+async fn judge_network(lab: &Lab, network: &str, conditions: Option<Conditions>, seconds: f64, report: &Report) {
+    let relay = conditions.map(|conditions| Relay::new(lab.address, conditions));
+    let sends = || relay.clone().map_or(Sends::Straight, Sends::Over);
+    let mut scene = Scene::open(lab, 0).await;
+    for _ in 0..PEOPLE {
+        scene.enter(sends()).await;
+    }
+    pass(if seconds > 10.0 { SETTLED } else { 3.0 }).await;
+    let formats =
+        [json!({"kind": "mixed"}), json!({"kind": "mixed", "container": "webm"}), json!({"kind": "individual"})];
+    let mut running = Vec::new();
+    for format in &formats {
+        running.push(scene.start(format).await);
+    }
+    pass(seconds - 10.0).await;
+    // Somebody new: how their first seconds are is told apart.
+    let regulars = scene.looks();
+    scene.enter(sends()).await;
+    pass(10.0).await;
+    let folder = scene.server.recordings();
+    for running in running {
+        let entry = scene.stop(&running.id).await;
+        let kind = format!("{} {}", entry["kind"].as_str().unwrap_or("?"), entry["container"].as_str().unwrap_or("?"));
+        for (path, _, file) in files(&folder, &entry) {
+            keep(&path, network);
+            let Some(owner) = owner(&file) else {
+                let (looks, until) = (regulars.clone(), seconds - 11.0);
+                let offsets = blocking(move || mixed(&path, &looks, until)).await;
+                for (index, offsets) in offsets.into_iter().enumerate() {
+                    tell(&format!("{kind}, p{index}"), network, &offsets, report);
+                }
+                continue;
+            };
+            let who = scene.people.iter().position(|person| person.native.id == owner).expect("somebody of ours");
+            let look = scene.people[who].native.look;
+            let offsets = blocking(move || open_whole(&path).offsets(0, look.pitch)).await;
+            if who < PEOPLE {
+                tell(&format!("{kind}, p{who}"), network, &offsets, report);
+            } else {
+                let what = format!("{kind}, newcomer's first seconds, {network}");
+                report.note(&what, &listed(&offsets));
+            }
+        }
+    }
+}
+
+/// Each person's offsets while the tiles stay where they are.
+fn mixed(path: &Path, looks: &[Look], until: f64) -> Vec<Vec<(f64, f64)>> {
+    let places = places(path, looks, until);
+    let film = Recording::open(path, &places);
+    let of = |(tile, look): (usize, &Look)| {
+        film.offsets(tile, look.pitch).into_iter().filter(|(at, _)| *at < until).collect()
+    };
+    looks.iter().enumerate().map(of).collect()
+}
+
+/// The tiles of those who were there from the beginning: the middle of the film may be too late for a short one.
+fn places(path: &Path, looks: &[Look], until: f64) -> Vec<crate::common::judge::Rect> {
+    let time = if until > 30.0 { calm(path, looks) } else { (until / 2.0).max(0.0).floor() + 0.5 };
+    tiles(path, time, looks)
+}
+
+/// One row for a person in a file.
+fn tell(what: &str, network: &str, offsets: &[(f64, f64)], report: &Report) {
+    let what = format!("{what}: sound against picture, 95 % of them, {network}");
+    let sizes: Vec<f64> = offsets.iter().map(|(_, offset)| offset.abs() * 1e3).collect();
+    match Offset::of(offsets.iter().map(|(_, offset)| *offset).collect()) {
+        Some(offset) => {
+            let [mean, middle, worst] = [offset.mean, offset.median, offset.worst].map(|value| value * 1e3);
+            let more = format!(
+                "signed: mean {mean:+.1}, median {middle:+.1}; size: median {:.0}, worst {worst:+.0}; {} flashes",
+                median(sizes),
+                offset.pairs
+            );
+            report.row(&what, ASKED, offset.p95 * 1e3, &more);
+        }
+        None => report.row(&what, ASKED, f64::NAN, "no flash has a beep"),
+    }
+}
+
+/// The offsets one by one.
+fn listed(offsets: &[(f64, f64)]) -> String {
+    let each = offsets.iter().map(|(at, offset)| format!("{:+.0} at {at:.1} s", offset * 1e3));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// For whoever wants to look at what was judged: LAB_KEEP is a folder.
+fn keep(path: &Path, network: &str) {
+    if let (Ok(folder), Some(name)) = (std::env::var("LAB_KEEP"), path.file_name()) {
+        let network: String = network.chars().filter(char::is_ascii_alphanumeric).collect();
+        let copy = PathBuf::from(folder).join(format!("{network}-{}", name.to_string_lossy()));
+        std::fs::copy(path, copy).expect("LAB_KEEP is a folder");
+    }
+}
