@@ -34,14 +34,13 @@ async fn fill(lab: &Lab, what: &str, bounds: &str, filling: usize, state: &str, 
     // An error says that no more fits.
     let _ = std::fs::write(folder.join("something else"), vec![0; filling]);
     let filled = crate::common::source::now();
-    let ended = |entry: &Value| !["recording", "paused"].contains(&entry["state"].as_str().unwrap_or(""));
-    let mut entries = Vec::new();
+    // By the event, since what is asked for may not be up to date while nothing can be written.
+    let mut told = Vec::new();
     for running in &running {
-        let path = format!("/api/v1/recordings/{}", running.id);
-        entries.push(scene.server.get_until(&path, Duration::from_secs(20), ended).await);
+        told.push(viewer.told("recordingStopped", |event| event["id"] == *running.id).await["state"].clone());
     }
-    let as_told = entries.iter().filter(|entry| entry["state"] == *state).count();
-    report.row(&format!("{what}: recordings that are {state}"), Goal::All(entries.len()), as_told as f64, "");
+    let as_told = told.iter().filter(|told| **told == *state).count();
+    report.row(&format!("{what}: recordings that are {state}"), Goal::All(told.len()), as_told as f64, "");
 
     let (before, begun) = (watching.seen(slot), Instant::now());
     pass(3.0).await;
@@ -52,6 +51,12 @@ async fn fill(lab: &Lab, what: &str, bounds: &str, filling: usize, state: &str, 
     report.row(&format!("{what}: pictures a second at a viewer"), Goal::All(24), rate, &more);
 
     let _ = std::fs::remove_file(folder.join("something else"));
+    let ended = |entry: &Value| entry["state"] == *state;
+    let mut entries = Vec::new();
+    for running in &running {
+        let path = format!("/api/v1/recordings/{}", running.id);
+        entries.push(scene.server.get_until(&path, Duration::from_secs(20), ended).await);
+    }
     let (mut plays, mut lost, mut count) = (0, Vec::new(), 0);
     for (path, start, _) in entries.iter().flat_map(|entry| files(&folder, entry)) {
         count += 1;
@@ -61,7 +66,7 @@ async fn fill(lab: &Lab, what: &str, bounds: &str, filling: usize, state: &str, 
         });
         if let Some(until) = until.await {
             plays += 1;
-            lost.push(filled - start - until);
+            lost.push((filled - start - until).max(0.0));
         }
     }
     report.row(&format!("{what}: files that play"), Goal::All(count), f64::from(plays), "");

@@ -141,7 +141,7 @@ fn tell(what: &str, all: Vec<Seen>, warm: bool, report: &Report) {
     );
     let late: Vec<f64> = all.iter().filter_map(|seen| seen.on_disk).map(|late| late * 1e3).collect();
     let begins = median(all.iter().map(|seen| seen.begins * 1e3).collect());
-    let goal = if warm { Goal::AtMost(500.0, "ms", 0) } else { Goal::AtMost(f64::INFINITY, "ms", 0) };
+    let goal = if warm { Goal::AtMost(500.0, "ms", 0) } else { Goal::Unasked("ms", 0) };
     let more = format!(
         "slowest {:.0}, seen {} times; the file begins {begins:+.0} ms from the answer",
         largest(&late),
@@ -193,11 +193,11 @@ fn names(folder: &Path) -> Vec<String> {
     names.filter(|name| [".mp4", ".m4a", ".mkv", ".mka", ".webm"].iter().any(|end| name.ends_with(end))).collect()
 }
 
-/// Whether there is a frame in a file: MP4 has them in `mdat`, Matroska in clusters.
+/// Whether there is a frame in a file: MP4 has them behind `moof`, Matroska in clusters.
 fn has_frames(path: &Path) -> bool {
     const CLUSTER: [u8; 4] = [0x1f, 0x43, 0xb6, 0x75];
     // The head of a cluster is some 20 bytes.
     let Ok(bytes) = std::fs::read(path) else { return false };
     let behind = |mark: &[u8]| bytes.windows(4).position(|part| part == mark).map(|at| bytes.len() - at);
-    behind(b"mdat").or(behind(&CLUSTER)).is_some_and(|bytes| bytes > 40)
+    behind(b"moof").or(behind(&CLUSTER)).is_some_and(|bytes| bytes > 40)
 }

@@ -17,6 +17,8 @@ use crate::scene::{Scene, Sends, blocking, files, open_whole, owner, pass};
 const PEOPLE: usize = 3;
 /// A call that has found its pace: receivers need some reports to tell when sound and picture were taken.
 const SETTLED: f64 = 10.0;
+/// How long the one who comes last is there, in seconds.
+const NEWCOMER: f64 = 10.0;
 const ASKED: Goal = Goal::AtMost(40.0, "ms", 0);
 
 pub(crate) async fn run(lab: &Lab, options: &Options, report: &Report) {
@@ -38,26 +40,32 @@ async fn judge_network(lab: &Lab, network: &str, conditions: Option<Conditions>,
     for _ in 0..PEOPLE {
         scene.enter(sends()).await;
     }
-    pass(if seconds > 10.0 { SETTLED } else { 3.0 }).await;
+    pass(SETTLED.min(seconds)).await;
     let formats =
         [json!({"kind": "mixed"}), json!({"kind": "mixed", "container": "webm"}), json!({"kind": "individual"})];
     let mut running = Vec::new();
     for format in &formats {
         running.push(scene.start(format).await);
     }
-    pass(seconds - 10.0).await;
-    // Somebody new: how their first seconds are is told apart.
+    // Somebody new towards the end, unless it is soon: how their first seconds are is told apart.
     let regulars = scene.looks();
-    scene.enter(sends()).await;
-    pass(10.0).await;
+    let until = if seconds > 2.0 * NEWCOMER { seconds - NEWCOMER } else { seconds };
+    pass(until).await;
+    if until < seconds {
+        scene.enter(sends()).await;
+        pass(NEWCOMER).await;
+    }
     let folder = scene.server.recordings();
+    let mut entries = Vec::new();
     for running in running {
-        let entry = scene.stop(&running.id).await;
+        entries.push(scene.stop(&running.id).await);
+    }
+    for entry in entries {
         let kind = format!("{} {}", entry["kind"].as_str().unwrap_or("?"), entry["container"].as_str().unwrap_or("?"));
         for (path, _, file) in files(&folder, &entry) {
             keep(&path, network);
             let Some(owner) = owner(&file) else {
-                let (looks, until) = (regulars.clone(), seconds - 11.0);
+                let looks = regulars.clone();
                 let offsets = blocking(move || mixed(&path, &looks, until)).await;
                 for (index, offsets) in offsets.into_iter().enumerate() {
                     tell(&format!("{kind}, p{index}"), network, &offsets, report);

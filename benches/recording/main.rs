@@ -102,7 +102,7 @@ async fn measure(address: std::net::IpAddr, options: &Options) -> bool {
             report.say(&format!("{scenario:?}: not begun, this machine is too slow or too busy"));
             continue;
         }
-        eprintln!("{scenario:?} ...");
+        eprintln!("{scenario:?} ... ({:.0} s)", begun.elapsed().as_secs_f64());
         // A task of its own, for what fails in it panics.
         let work = tokio::spawn(scenario.run(Lab { address }, options.clone(), report.clone()));
         if work.await.is_err() {

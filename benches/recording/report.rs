@@ -9,8 +9,10 @@ pub(crate) enum Goal {
     AtMost(f64, &'static str, usize),
     /// All of them.
     All(usize),
-    /// Nothing was asked.
-    None,
+    /// Nothing was asked; of this unit, with so many decimals.
+    Unasked(&'static str, usize),
+    /// It is no number.
+    Words,
 }
 
 /// The rows so far. Clones are the same report.
@@ -27,7 +29,8 @@ impl Report {
                 (format!("{bound} {unit}"), format!("{value:.decimals$} {unit}"), Some(value <= bound))
             }
             Goal::All(count) => (count.to_string(), format!("{value:.0}"), Some(value as usize >= count)),
-            Goal::None => (String::new(), String::new(), None),
+            Goal::Unasked(unit, decimals) => (String::new(), format!("{value:.decimals$} {unit}"), None),
+            Goal::Words => (String::new(), String::new(), None),
         };
         let verdict = met.map_or("", |met| if met { "yes" } else { "**no**" });
         let comma = if more.is_empty() || measured.is_empty() { "" } else { "; " };
@@ -36,7 +39,7 @@ impl Report {
 
     /// Adds a row that only tells something.
     pub(crate) fn note(&self, what: &str, more: &str) {
-        self.row(what, Goal::None, 0.0, more);
+        self.row(what, Goal::Words, 0.0, more);
     }
 
     /// Adds a line as it is.
