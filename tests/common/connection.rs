@@ -8,7 +8,7 @@ use gstreamer::prelude::*;
 use gstreamer_app::AppSrc;
 use gstreamer_sdp::SDPMessage;
 use gstreamer_webrtc::{
-    WebRTCPeerConnectionState, WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection, WebRTCSDPType,
+    WebRTCKind, WebRTCPeerConnectionState, WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection, WebRTCSDPType,
     WebRTCSessionDescription,
 };
 use serde_json::{Value, json};
@@ -50,12 +50,12 @@ impl Connection {
     pub fn publish(look: Look, with_video: bool, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
         let mut connection = Self::new();
         let (width, height) = SIZE;
-        let audio = connection.feed(&format!(
+        let audio = connection.feed(WebRTCKind::Audio, &format!(
             "appsrc name=in is-live=true format=time caps=audio/x-raw,format=S16LE,rate={SAMPLES},channels=1,layout=interleaved \
              ! opusenc frame-size=20 ! rtpopuspay pt=111 ssrc={AUDIO_SSRC} ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC}\""
         ));
         let video = with_video.then(|| {
-            connection.feed(&format!(
+            connection.feed(WebRTCKind::Video, &format!(
                 "appsrc name=in is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={RATE}/1 \
                  ! vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
                  ! rtpvp8pay pt=96 ssrc={VIDEO_SSRC} picture-id-mode=15-bit ! capsfilter caps=\"{VP8},ssrc=(uint){VIDEO_SSRC}\""
@@ -69,14 +69,20 @@ impl Connection {
     /// Sends what was encoded before, again and again.
     pub fn replay(clip: Arc<Clip>, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
         let mut connection = Self::new();
-        let audio = connection.feed(&format!(
-            "appsrc name=in is-live=true format=time ! rtpopuspay pt=111 ssrc={AUDIO_SSRC} \
+        let audio = connection.feed(
+            WebRTCKind::Audio,
+            &format!(
+                "appsrc name=in is-live=true format=time ! rtpopuspay pt=111 ssrc={AUDIO_SSRC} \
              ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC}\""
-        ));
-        let video = connection.feed(&format!(
-            "appsrc name=in is-live=true format=time ! rtpvp8pay pt=96 ssrc={VIDEO_SSRC} picture-id-mode=15-bit \
+            ),
+        );
+        let video = connection.feed(
+            WebRTCKind::Video,
+            &format!(
+                "appsrc name=in is-live=true format=time ! rtpvp8pay pt=96 ssrc={VIDEO_SSRC} picture-id-mode=15-bit \
              ! capsfilter caps=\"{VP8},ssrc=(uint){VIDEO_SSRC}\""
-        ));
+            ),
+        );
         audio.set_caps(Some(&clip.sound.caps));
         video.set_caps(Some(&clip.pictures.caps));
         connection.offer(say);
@@ -88,10 +94,13 @@ impl Connection {
     /// silence.
     pub fn talk(level: super::talker::Level, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
         let mut connection = Self::new();
-        let source = connection.feed(&format!(
-            "appsrc name=in is-live=true format=time do-timestamp=true \
+        let source = connection.feed(
+            WebRTCKind::Audio,
+            &format!(
+                "appsrc name=in is-live=true format=time do-timestamp=true \
              ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC},extmap-1=(string){AUDIO_LEVEL}\""
-        ));
+            ),
+        );
         source.set_caps(Some(&OPUS.parse().expect("caps")));
         connection.offer(say);
         connection.talker = Some(super::talker::Talker::start(level, source, AUDIO_SSRC));
@@ -174,13 +183,15 @@ impl Connection {
     }
 
     /// Adds a source that is sent, and gives back its beginning.
-    fn feed(&self, description: &str) -> AppSrc {
+    fn feed(&self, kind: WebRTCKind, description: &str) -> AppSrc {
         let bin = gst::parse::bin_from_description(description, true).expect("the encoders are installed");
         self.pipeline.add(&bin).expect("a new bin");
         let sink = self.webrtcbin.request_pad_simple("sink_%u").expect("webrtcbin takes what it is sent");
         bin.static_pad("src").expect("a ghost pad").link(&sink).expect("RTP goes into webrtcbin");
         let transceiver = sink.property::<WebRTCRTPTransceiver>("transceiver");
         transceiver.set_property("direction", WebRTCRTPTransceiverDirection::Sendonly);
+        // As browsers do: what got lost of the picture is sent again.
+        transceiver.set_property("do-nack", kind == WebRTCKind::Video);
         bin.by_name("in").and_downcast::<AppSrc>().expect("an appsrc")
     }
 
