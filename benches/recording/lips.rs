@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::Options;
 use crate::common::judge::{Offset, Recording};
 use crate::common::lab::Lab;
 use crate::common::source::Look;
@@ -13,6 +12,7 @@ use crate::common::tiles::{calm, tiles};
 use crate::relay::{Conditions, Relay};
 use crate::report::{Goal, Report, median};
 use crate::scene::{Scene, Sends, blocking, files, open_whole, owner, pass};
+use crate::{Network, Options};
 
 const PEOPLE: usize = 3;
 /// A call that has found its pace: receivers need some reports to tell when sound and picture were taken.
@@ -22,12 +22,11 @@ const NEWCOMER: f64 = 10.0;
 const ASKED: Goal = Goal::AtMost(40.0, "ms", 0);
 
 pub(crate) async fn run(lab: &Lab, options: &Options, report: &Report) {
-    let seconds = options.extent(60.0, 60.0, 8.0);
+    let seconds = options.seconds.unwrap_or_else(|| options.extent(60.0, 60.0, 8.0));
     let bad = Conditions { loss: 3.0, delay: Duration::ZERO, jitter: Duration::from_millis(40) };
-    for (network, conditions) in [("no loss", None), ("3 % loss, 40 ms jitter", Some(bad))] {
-        if options.quick && conditions.is_some() {
-            continue;
-        }
+    let networks = [(Network::Good, "no loss", None), (Network::Bad, "3 % loss, 40 ms jitter", Some(bad))];
+    let chosen = options.network.or(options.quick.then_some(Network::Good));
+    for (_, network, conditions) in networks.into_iter().filter(|(kind, ..)| chosen.is_none_or(|only| only == *kind)) {
         judge_network(lab, network, conditions, seconds, report).await;
     }
 }

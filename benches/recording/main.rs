@@ -42,6 +42,12 @@ struct Options {
     /// Short and few: checks that everything works, measures little.
     #[arg(long)]
     quick: bool,
+    /// Over which network lips are judged, if not over both: `good` or `bad`.
+    #[arg(long)]
+    network: Option<Network>,
+    /// How long lips are recorded, in seconds.
+    #[arg(long)]
+    seconds: Option<f64>,
     /// How long drift goes on.
     #[arg(long, default_value_t = 3)]
     minutes: u64,
@@ -66,6 +72,12 @@ impl Options {
     fn limit(&self) -> Duration {
         Duration::from_secs(15 * 60 + 120 * self.minutes)
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Network {
+    Good,
+    Bad,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
