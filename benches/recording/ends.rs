@@ -2,6 +2,9 @@
 //! second everybody flashes and beeps, so a file must have each from the first after the answer to the last before the stop.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,13 +22,17 @@ const LENGTH: f64 = 3.0;
 /// A flash in the file may be this far from where the file's own beginning puts it: before, and after.
 const NEAR: [f64; 2] = [0.15, 0.3];
 
+/// A flash or beep that ends sooner than this is no test of recordings but of the judge.
+const LEAST: f64 = 0.03;
+
 /// What one recording had.
 #[derive(Debug, Default)]
 struct Seen {
-    first: bool,
-    last: bool,
-    /// Seconds from the answer until there were frames on the disk.
-    on_disk: Option<f64>,
+    /// The flash and the beep, where there is a picture; else both are the beep.
+    first: [bool; 2],
+    last: [bool; 2],
+    /// Seconds from the answer until there were frames on the disk, and until they could be played.
+    on_disk: [Option<f64>; 2],
     /// Seconds from the answer to what the file begins with.
     begins: f64,
 }
@@ -60,7 +67,7 @@ pub(crate) async fn run(lab: &Lab, options: &Options, report: &Report) {
 
 /// Records once: the flashes nearest to its ends are nearer in some turns than in others.
 async fn record(scene: &Scene, format: &Value, turn: usize, times: usize) -> Seen {
-    let share = ((turn as f64 + 0.5) / times as f64).powi(2);
+    let share = LEAST + (1.0 - LEAST) * (turn as f64 / times as f64).powi(2);
     // Answers take some time themselves.
     until((source::now() + 0.3).ceil() - share - 0.05).await;
     let folder = scene.server.recordings();
@@ -69,7 +76,7 @@ async fn record(scene: &Scene, format: &Value, turn: usize, times: usize) -> See
     until((running.answered + LENGTH).ceil() + share).await;
     let stopped = source::now();
     let entry = scene.stop(&running.id).await;
-    let on_disk = watch.found(&running.id).map(|at| (at - running.answered).max(0.0));
+    let on_disk = watch.found(&running.id).map(|at| at.map(|at| (at - running.answered).max(0.0)));
     let all: Vec<_> = files(&folder, &entry)
         .into_iter()
         .map(|(path, start, file)| {
@@ -88,7 +95,7 @@ async fn record(scene: &Scene, format: &Value, turn: usize, times: usize) -> See
 /// What all the files of a recording have in common.
 fn judge(files: &[(PathBuf, f64, Vec<Look>)], sound_only: bool, running: &Running, stopped: f64) -> Seen {
     let (first, last) = (running.answered.ceil(), stopped.floor());
-    let mut seen = Seen { first: true, last: true, on_disk: None, begins: f64::NEG_INFINITY };
+    let mut seen = Seen { first: [true; 2], last: [true; 2], begins: f64::NEG_INFINITY, ..Seen::default() };
     for (path, start, looks) in files {
         let film = match (sound_only, looks.len()) {
             (true, _) => Recording::open(path, &[]),
@@ -100,19 +107,20 @@ fn judge(files: &[(PathBuf, f64, Vec<Look>)], sound_only: bool, running: &Runnin
             let has = |moment: f64| {
                 let (from, to) = (moment - start - NEAR[0], moment - start + NEAR[1]);
                 let heard = beeps.iter().any(|beep| (from..to).contains(beep));
-                let shown = sound_only || film.is_white_between(tile, from, to);
-                if !heard || !shown {
+                [sound_only && heard || !sound_only && film.is_white_between(tile, from, to), heard]
+            };
+            for (seen, moment, name) in [(&mut seen.first, first, "first"), (&mut seen.last, last, "last")] {
+                let has = has(moment);
+                if has != [true; 2] {
+                    let at = moment - start;
                     eprintln!(
-                        "{} is {}s long and lacks the flash at {:.2} (heard {heard}, shown {shown})",
+                        "{}, {:.3} s: the {name} at {at:.3}: flash and beep {has:?}",
                         path.display(),
-                        film.duration,
-                        moment - start
+                        film.duration
                     );
                 }
-                heard && shown
-            };
-            seen.first &= has(first);
-            seen.last &= has(last);
+                *seen = [seen[0] && has[0], seen[1] && has[1]];
+            }
         }
         let begin = film.times.first().or(film.packets.first()).copied().unwrap_or(0.0);
         seen.begins = seen.begins.max(start + begin - running.answered);
@@ -126,50 +134,50 @@ fn whole(path: &Path) -> Recording {
 }
 
 fn tell(what: &str, all: Vec<Seen>, warm: bool, report: &Report) {
-    let count = |has: fn(&Seen) -> bool| all.iter().filter(|seen| has(seen)).count() as f64;
-    report.row(
-        &format!("{what}: has the first flash after the answer"),
-        Goal::All(all.len()),
-        count(|seen| seen.first),
-        "",
-    );
-    report.row(
-        &format!("{what}: has the last flash before the stop"),
-        Goal::All(all.len()),
-        count(|seen| seen.last),
-        "",
-    );
-    let late: Vec<f64> = all.iter().filter_map(|seen| seen.on_disk).map(|late| late * 1e3).collect();
+    let count = |has: fn(&Seen) -> bool| all.iter().filter(|seen| has(seen)).count();
+    for (end, flashes, beeps) in [
+        ("first flash after the answer", count(|seen| seen.first[0]), count(|seen| seen.first[1])),
+        ("last flash before the stop", count(|seen| seen.last[0]), count(|seen| seen.last[1])),
+    ] {
+        let goal = Goal::All(all.len());
+        report.row(&format!("{what}: has the {end}"), goal, flashes as f64, &format!("its beep {beeps}"));
+    }
+    let late =
+        |which: usize| -> Vec<f64> { all.iter().filter_map(|seen| seen.on_disk[which]).map(|s| s * 1e3).collect() };
     let begins = median(all.iter().map(|seen| seen.begins * 1e3).collect());
     let goal = if warm { Goal::AtMost(500.0, "ms", 0) } else { Goal::Unasked("ms", 0) };
+    let (frames, plays) = (late(0), late(1));
     let more = format!(
-        "slowest {:.0}, seen {} times; the file begins {begins:+.0} ms from the answer",
-        largest(&late),
-        late.len()
+        "slowest {:.0}, of {}; they play after {:.0}; the file begins {begins:+.0} ms from the answer",
+        largest(&frames),
+        frames.len(),
+        median(plays)
     );
-    report.row(&format!("{what}: answer to first frame on the disk, median"), goal, median(late), &more);
+    report.row(&format!("{what}: answer to first frame on the disk, median"), goal, median(frames), &more);
 }
 
 /// Looks when frames of a recording come to the disk.
 struct DiskWatch {
-    thread: std::thread::JoinHandle<Vec<(String, f64)>>,
-    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    thread: JoinHandle<Vec<(String, [Option<f64>; 2])>>,
+    stop: Arc<AtomicBool>,
 }
 
 impl DiskWatch {
     fn start(folder: PathBuf) -> Self {
-        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
-            let known: Vec<_> = names(&folder);
-            let mut found: Vec<(String, f64)> = Vec::new();
-            while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
-                for name in names(&folder) {
-                    if !known.contains(&name)
-                        && !found.iter().any(|(other, _)| *other == name)
-                        && has_frames(&folder.join(&name))
-                    {
-                        found.push((name, source::now()));
+            let known = names(&folder);
+            let mut found: Vec<(String, [Option<f64>; 2])> = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                for name in names(&folder).into_iter().filter(|name| !known.contains(name)) {
+                    if !found.iter().any(|(other, _)| *other == name) {
+                        found.push((name, [None; 2]));
+                    }
+                }
+                for (name, moments) in found.iter_mut().filter(|(_, moments)| moments.contains(&None)) {
+                    for (moment, has) in moments.iter_mut().zip(has_frames(&folder.join(name))) {
+                        *moment = moment.or_else(|| has.then(source::now));
                     }
                 }
                 std::thread::sleep(Duration::from_millis(5));
@@ -179,11 +187,12 @@ impl DiskWatch {
         Self { thread, stop }
     }
 
-    /// When the last of its files had frames.
-    fn found(self, id: &str) -> Option<f64> {
-        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    /// When the last of a recording's files had frames, and could be played.
+    fn found(self, id: &str) -> [Option<f64>; 2] {
+        self.stop.store(true, Ordering::Relaxed);
         let found = self.thread.join().expect("it only looks");
-        found.into_iter().filter(|(name, _)| name.starts_with(id)).map(|(_, at)| at).reduce(f64::max)
+        let files = || found.iter().filter(|(name, _)| name.starts_with(id));
+        [0, 1].map(|which| files().filter_map(|(_, moments)| moments[which]).reduce(f64::max))
     }
 }
 
@@ -193,11 +202,13 @@ fn names(folder: &Path) -> Vec<String> {
     names.filter(|name| [".mp4", ".m4a", ".mkv", ".mka", ".webm"].iter().any(|end| name.ends_with(end))).collect()
 }
 
-/// Whether there is a frame in a file: MP4 has them behind `moof`, Matroska in clusters.
-fn has_frames(path: &Path) -> bool {
+/// Whether there is a frame in a file, and whether it could be played: MP4 has frames in `mdat` and is told of them by
+/// `moov`, Matroska has them in clusters.
+fn has_frames(path: &Path) -> [bool; 2] {
     const CLUSTER: [u8; 4] = [0x1f, 0x43, 0xb6, 0x75];
     // The head of a cluster is some 20 bytes.
-    let Ok(bytes) = std::fs::read(path) else { return false };
+    let Ok(bytes) = std::fs::read(path) else { return [false; 2] };
     let behind = |mark: &[u8]| bytes.windows(4).position(|part| part == mark).map(|at| bytes.len() - at);
-    behind(b"moof").or(behind(&CLUSTER)).is_some_and(|bytes| bytes > 40)
+    let cluster = behind(&CLUSTER).is_some_and(|bytes| bytes > 40);
+    [cluster || behind(b"mdat").is_some_and(|bytes| bytes > 40), cluster || behind(b"moov").is_some()]
 }
