@@ -69,7 +69,10 @@ async function show(chromium, display) {
   await page.fill('#room', room);
   await page.click('#join');
   const others = () => [...document.querySelectorAll('#stage .tile:not(.self) video')].filter((video) => video.videoWidth > 0).length >= 4;
-  await page.waitForFunction(others, undefined, { timeout: 30_000 });
+  await page.waitForFunction(others, undefined, { timeout: 60_000 }).catch(async () => {
+    const seen = () => [...document.querySelectorAll('#stage .tile')].map((tile) => `${tile.className} ${[...tile.querySelectorAll('video')].map((video) => `${video.videoWidth} ${video.readyState}`)}`);
+    throw new Error(`the room is not seen within a minute, but ${JSON.stringify(await page.evaluate(seen))}`);
+  });
   return page;
 }
 
