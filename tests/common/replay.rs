@@ -2,7 +2,7 @@
 //! measured of the server is not taken from it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -57,29 +57,42 @@ impl Clip {
         bytes as u64 * 8 * RATE / self.pictures.frames.len() as u64
     }
 
-    /// Pushes it, by the common clock, again and again.
+    /// Pushes it, by the common clock, again and again, and from its beginning when somebody wants a keyframe.
     pub fn play(self: Arc<Self>, audio: AppSrc, video: AppSrc) -> Generator {
+        let wanted = Arc::new(AtomicBool::new(false));
+        let wants = wanted.clone();
+        let pad = video.static_pad("src").expect("a source has a pad");
+        pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            if info.event().is_some_and(|event| event.has_name("GstForceKeyUnit")) {
+                wants.store(true, Ordering::Relaxed);
+            }
+            gst::PadProbeReturn::Ok
+        });
         Generator::run(move |stop| {
             let (picture, packet) =
                 (gst::ClockTime::SECOND.nseconds() / RATE, gst::ClockTime::from_mseconds(PACKET_MS).nseconds());
             let (clock, base) = epoch();
             let begin = (clock.time() - base).nseconds();
-            let (mut pictures, mut packets) = (0u64, 0u64);
+            let (mut pictures, mut packets, mut first) = (0u64, 0u64, 0u64);
             while !stop.load(Ordering::Relaxed) {
                 let (next_picture, next_packet) = (begin + pictures * picture, begin + packets * packet);
-                let (reel, source, count, at) = if next_picture < next_packet {
-                    (&self.pictures, &video, &mut pictures, next_picture)
+                let (reel, source, index, at) = if next_picture < next_packet {
+                    if wanted.swap(false, Ordering::Relaxed) {
+                        first = pictures;
+                    }
+                    pictures += 1;
+                    (&self.pictures, &video, pictures - 1 - first, next_picture)
                 } else {
-                    (&self.sound, &audio, &mut packets, next_packet)
+                    packets += 1;
+                    (&self.sound, &audio, packets - 1, next_packet)
                 };
                 let at = gst::ClockTime::from_nseconds(at);
                 let _ = clock.new_single_shot_id(base + at).wait();
-                let mut frame = reel.frames[(*count % reel.frames.len() as u64) as usize].copy();
+                let mut frame = reel.frames[(index % reel.frames.len() as u64) as usize].copy();
                 let whole = frame.make_mut();
                 whole.set_pts(at);
                 whole.set_dts(gst::ClockTime::NONE);
                 let _ = source.push_buffer(frame);
-                *count += 1;
             }
         })
     }
