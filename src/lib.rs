@@ -7,7 +7,8 @@
 //! Each module imports only those left of it; `tests/architecture.rs` holds this line against the code.
 //!
 //! ```text
-//! id, config, telemetry ← media ← elements ← webrtc ← mix ← egress ← room ← signaling ← http ← check ← server ← main
+//! id, config, telemetry ← media ← elements ← webrtc ← mix ← egress ← recompose ← room ← signaling
+//! ← http ← check ← server ← main
 //! ```
 //!
 //! | module | what it knows |
@@ -18,6 +19,7 @@
 //! | [`webrtc`] | one peer connection: SDP, ICE, the check of the DTLS certificate |
 //! | [`mix`] | many tracks become one picture and one sound: layout, compositor, audio |
 //! | [`egress`] | where a mix goes: recordings, their catalogue and their upload |
+//! | [`recompose`] | a layout rendered afterwards, from what everybody sent: `plenum recompose` |
 //! | [`room`] | who is there, what they may, who gets what: one task per room, commands in, events out |
 //! | [`signaling`] | Socket.IO sessions and their dialects: the tutorial's and our own |
 //! | [`http`] | page, REST API, errors |
@@ -62,6 +64,7 @@ pub mod http;
 pub mod id;
 pub mod media;
 pub mod mix;
+pub mod recompose;
 pub mod room;
 pub mod server;
 pub mod signaling;

@@ -11,6 +11,8 @@ use clap::{Parser, Subcommand};
 use gstreamer as gst;
 use plenum::config::{Config, Overrides};
 use plenum::media::description::Descriptions;
+use plenum::recompose::RecomposeError;
+use plenum::recompose::command::Recompose;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -47,6 +49,8 @@ enum Command {
     Serve,
     /// Say which GStreamer elements are missing and which Debian package has each.
     Check,
+    /// Render a layout from an individual recording into one file.
+    Recompose(Recompose),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command.unwrap_or(Command::Serve) {
         Command::Check => check(&config),
         Command::Serve => serve(config).map(|()| ExitCode::SUCCESS),
+        Command::Recompose(order) => Ok(recompose(order, &config)),
     };
     outcome.unwrap_or_else(|error| fail(INTERNAL, &error))
 }
@@ -93,6 +98,22 @@ fn check(config: &Config) -> anyhow::Result<ExitCode> {
     }
     println!("everything is here");
     Ok(ExitCode::SUCCESS)
+}
+
+fn recompose(order: Recompose, config: &Config) -> ExitCode {
+    match order.run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(code(&error), &error.into()),
+    }
+}
+
+fn code(error: &RecomposeError) -> u8 {
+    match error {
+        // As a shell says it of a process that a signal ended.
+        RecomposeError::Stopped { signal } => u8::try_from(128 + signal).unwrap_or(INTERNAL),
+        error if error.is_of_the_order() => USAGE,
+        _ => INTERNAL,
+    }
 }
 
 #[tokio::main]

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// From the bottom up; what stands in one row may not import each other except as listed.
-const ORDER: [&[&str]; 13] = [
+const ORDER: [&[&str]; 14] = [
     &["id", "config", "telemetry"],
     &["media"],
     &["elements"],
     &["webrtc"],
     &["mix"],
     &["egress"],
+    &["recompose"],
     &["room"],
     &["signaling"],
     &["http"],

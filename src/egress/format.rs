@@ -169,7 +169,7 @@ impl Container {
     }
 
     /// What writes an ordinary file.
-    pub(super) fn muxer(self) -> &'static str {
+    pub(crate) fn muxer(self) -> &'static str {
         match self {
             Self::Mp4 => "mp4mux",
             Self::Mkv => "matroskamux",

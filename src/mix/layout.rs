@@ -3,6 +3,11 @@
 //! All numbers are even, since the chroma planes of I420 have half the resolution; placements lie inside the canvas and
 //! never overlap.
 
+mod featured;
+mod named;
+
+pub use named::{Layout, Source, UnknownLayout};
+
 /// A size in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {

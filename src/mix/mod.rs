@@ -73,7 +73,8 @@ pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo
 }
 
 pub(crate) use encoding::description as encoder_of;
-pub(crate) use video::picture_caps as tile_caps;
+pub(crate) use tiles::{Tile, draw as draw_tiles};
+pub(crate) use video::{picture_caps as tile_caps, scale_cheaply};
 
 /// How large a mix is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,13 +24,13 @@ const GAP: f64 = 2.0;
 
 /// A tile to draw.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tile {
-    pub(super) placement: Placement,
-    pub(super) name: String,
+pub(crate) struct Tile {
+    pub(crate) placement: Placement,
+    pub(crate) name: String,
 }
 
 /// Draws `tiles` on an empty canvas. The result is BGRx, rows packed.
-pub(super) fn draw(canvas: Size, tiles: &[Tile]) -> Result<Vec<u8>, cairo::Error> {
+pub(crate) fn draw(canvas: Size, tiles: &[Tile]) -> Result<Vec<u8>, cairo::Error> {
     let side = |length: u32| i32::try_from(length).map_err(|_| cairo::Error::InvalidSize);
     let mut surface = ImageSurface::create(Format::Rgb24, side(canvas.width)?, side(canvas.height)?)?;
     {

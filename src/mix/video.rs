@@ -101,13 +101,18 @@ pub(super) fn pad(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<
 fn request(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<gst::Pad, MixError> {
     let (inside, ghost) = pad(bin, mixer, index)?;
     inside.set_property("alpha", 0.0);
-    inside.set_property_from_str("sizing-policy", "keep-aspect-ratio");
+    scale_cheaply(&inside);
+    Ok(ghost)
+}
+
+/// Has a compositor's pad show pictures in their own shape, at little cost.
+pub(crate) fn scale_cheaply(pad: &gst::Pad) {
+    pad.set_property_from_str("sizing-policy", "keep-aspect-ratio");
     let mut scaling = gst_video::VideoConverterConfig::new();
     scaling.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
     // Browsers send BT.601, whatever decoders guess from the size: nothing to convert, and much to save.
     scaling.set_matrix_mode(gst_video::VideoMatrixMode::None);
-    inside.set_property("converter-config", gst::Structure::from(scaling));
-    Ok(ghost)
+    pad.set_property("converter-config", gst::Structure::from(scaling));
 }
 
 /// What a drawn canvas of `size` is.

@@ -1,0 +1,116 @@
+//! One stream of a file, on the clock of the recording.
+
+use std::path::Path;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use super::RecomposeError;
+use crate::media::Kind;
+use crate::media::description::{Descriptions, Values};
+use crate::mix::Encoding;
+
+/// How the names of all inputs begin.
+const NAME: &str = "input-";
+
+/// One stream of a file, made raw: it leaves by the pad `out` of the bin.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) bin: gst::Bin,
+    reader: [gst::Element; 2],
+}
+
+impl Input {
+    /// Lets it begin. A demuxer has its pads only when it runs, so nothing else makes it wait for what it is going to feed:
+    /// that has to run before.
+    pub(super) fn begin(&self) -> Result<(), RecomposeError> {
+        for element in &self.reader {
+            element.set_locked_state(false);
+            element.sync_state_with_parent().map_err(|_| RecomposeError::Graph { step: "opening a file" })?;
+        }
+        Ok(())
+    }
+}
+
+/// The stream of `codec` in the file at `path`, which begins at `begin`. It waits for [`Input::begin`].
+pub(super) fn decoded(
+    index: usize,
+    path: &Path,
+    codec: Encoding,
+    begin: gst::ClockTime,
+    descriptions: &Descriptions,
+) -> Result<Input, RecomposeError> {
+    let fail = |_| RecomposeError::Graph { step: "building an input" };
+    let missing = || RecomposeError::Graph { step: "looking for a decoder's pads" };
+    let decode = descriptions.build(decoder(codec), &Values::default())?;
+    let entry = decode.static_pad("in").ok_or_else(missing)?;
+    let bin = gst::Bin::with_name(&format!("{NAME}{index}-{}", codec.kind()));
+    bin.add(&decode).map_err(fail)?;
+    let reader = demux(&bin, path, codec.kind(), entry).map_err(fail)?;
+    for element in &reader {
+        element.set_locked_state(true);
+    }
+    let out = decode.static_pad("out").ok_or_else(missing)?;
+    let out = gst::GhostPad::builder_with_target(&out).map_err(fail)?.name("out").build();
+    place(out.upcast_ref(), begin);
+    bin.add_pad(&out).map_err(fail)?;
+    Ok(Input { bin, reader })
+}
+
+/// Which of the recording's files an input of this name reads.
+pub(super) fn index_of(name: &str) -> Option<usize> {
+    name.strip_prefix(NAME)?.split('-').next()?.parse().ok()
+}
+
+/// Fills `bin` with what reads the first stream of `kind` in a file, into `entry`; returns it, from the end on.
+pub(super) fn demux(
+    bin: &gst::Bin,
+    path: &Path,
+    kind: Kind,
+    entry: gst::Pad,
+) -> Result<[gst::Element; 2], gst::glib::BoolError> {
+    let is_mp4 = path.extension().is_some_and(|end| end == "mp4");
+    let file = gst::ElementFactory::make("filesrc").property("location", path).build()?;
+    let demuxer = gst::ElementFactory::make(if is_mp4 { "qtdemux" } else { "matroskademux" }).build()?;
+    bin.add_many([&file, &demuxer])?;
+    file.link(&demuxer)?;
+    let wanted = entry.clone();
+    demuxer.connect_pad_added(move |demuxer, pad| {
+        if !pad.name().starts_with(kind.as_str()) || wanted.is_linked() {
+            return;
+        }
+        if let Err(error) = pad.link(&wanted) {
+            gst::element_error!(demuxer, gst::StreamError::WrongType, ("its {kind} is of another codec: {error}"));
+        }
+    });
+    demuxer.connect_no_more_pads(move |demuxer| {
+        if !entry.is_linked() {
+            gst::element_error!(demuxer, gst::StreamError::WrongType, ("there is no {kind} in it"));
+        }
+    });
+    Ok([demuxer, file])
+}
+
+/// Has everything that leaves `out` be at its time in the file, `begin` later.
+fn place(out: &gst::Pad, begin: gst::ClockTime) {
+    out.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(gst::PadProbeData::Event(event)) = &info.data
+            && event.type_() == gst::EventType::Segment
+        {
+            // Not a pad offset: a demuxer may let its segment begin with the first of what it has.
+            let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+            segment.set_base(begin);
+            info.data = Some(gst::PadProbeData::Event(gst::event::Segment::new(&segment)));
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+fn decoder(codec: Encoding) -> &'static str {
+    match codec {
+        Encoding::H264 => "decode/h264.launch",
+        Encoding::Vp8 => "decode/vp8.launch",
+        // Individual recordings have no other sound.
+        Encoding::Opus | Encoding::Aac => "decode/opus.launch",
+    }
+}
