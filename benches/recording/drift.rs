@@ -1,6 +1,6 @@
 //! Whether sound and picture drift apart in a long recording: the first minute against the last.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
@@ -41,7 +41,7 @@ pub(crate) async fn run(lab: &Lab, options: &Options, report: &Report) {
             let kind = entry["kind"].as_str().unwrap_or("?").to_owned();
             let parts = blocking(move || ends(&path, &looks, part)).await;
             for (index, [first, last]) in parts.into_iter().enumerate() {
-                let of = owner(&file).map_or(format!("p{index}"), |owner| format!("file of {owner}"));
+                let of = owner(&file).map_or_else(|| format!("p{index}"), |owner| format!("file of {owner}"));
                 let what = format!("{kind}, {of}: change of sound against picture in {:.1} minutes", seconds / 60.0);
                 let change = (last - first) * 1e3;
                 let more = format!("signed {change:+.1}: first {:+.1}, last {:+.1}", first * 1e3, last * 1e3);
@@ -69,7 +69,7 @@ fn ends(path: &Path, looks: &[Look], part: f64) -> Vec<[f64; 2]> {
     (0..looks.len()).map(|index| [offsets[0][index], offsets[1][index]]).collect()
 }
 
-fn means(path: &PathBuf, looks: &[Look]) -> Vec<f64> {
+fn means(path: &Path, looks: &[Look]) -> Vec<f64> {
     let places = if looks.len() > 1 {
         tiles(path, calm(path, looks), looks)
     } else {

@@ -122,7 +122,7 @@ fn judge(files: &[(PathBuf, f64, Vec<Look>)], sound_only: bool, running: &Runnin
                 *seen = [seen[0] && has[0], seen[1] && has[1]];
             }
         }
-        let begin = film.times.first().or(film.packets.first()).copied().unwrap_or(0.0);
+        let begin = film.times.first().or_else(|| film.packets.first()).copied().unwrap_or(0.0);
         seen.begins = seen.begins.max(start + begin - running.answered);
     }
     seen

@@ -1,6 +1,6 @@
 //! What a server that is killed loses: many recordings of every kind at once, and the next server's repair.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ fn plays(path: &Path) -> bool {
 }
 
 /// Until when there is all that belongs into it.
-fn end(path: &PathBuf) -> f64 {
+fn end(path: &Path) -> f64 {
     let film = Recording::read(path, &[]);
     let heard = film.sound.len() as f64 / 48e3;
     film.times.last().map_or(heard, |shown| shown.min(heard))
