@@ -68,6 +68,9 @@ async function show(chromium, display) {
   await page.fill('#name', 'recorder');
   await page.fill('#room', room);
   await page.click('#join');
+  // The page asks whether one really wants to be neither seen nor heard.
+  await page.click('#join:has-text("Join without")');
+  await page.waitForFunction(() => window.plenum.state === 'joined');
   const others = () => [...document.querySelectorAll('#stage .tile:not(.self) video')].filter((video) => video.videoWidth > 0).length >= 4;
   await page.waitForFunction(others, undefined, { timeout: 60_000 }).catch(async () => {
     const seen = () => [...document.querySelectorAll('#stage .tile')].map((tile) => `${tile.className} ${[...tile.querySelectorAll('video')].map((video) => `${video.videoWidth} ${video.readyState}`)}`);
