@@ -119,7 +119,7 @@ pub enum RecomposeError {
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
     /// GStreamer refused a step.
-    #[error("recomposing failed at {step}: `plenum check` says what is missing, --log of GStreamer (GST_DEBUG=3) why")]
+    #[error("recomposing failed at {step}: `plenum check` says what is missing, GST_DEBUG=3 why")]
     Graph {
         /// What was being done.
         step: &'static str,
