@@ -25,7 +25,7 @@ pub(crate) async fn run(lab: &Lab, options: &Options, report: &Report) {
     let seconds = options.seconds.unwrap_or_else(|| options.extent(60.0, 60.0, 8.0));
     let bad = Conditions { loss: 3.0, delay: Duration::ZERO, jitter: Duration::from_millis(40) };
     let networks = [(Network::Good, "no loss", None), (Network::Bad, "3 % loss, 40 ms jitter", Some(bad))];
-    let chosen = options.network.or(options.quick.then_some(Network::Good));
+    let chosen = options.network.or_else(|| options.quick.then_some(Network::Good));
     for (_, network, conditions) in networks.into_iter().filter(|(kind, ..)| chosen.is_none_or(|only| only == *kind)) {
         judge_network(lab, network, conditions, seconds, report).await;
     }

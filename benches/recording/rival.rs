@@ -46,7 +46,7 @@ pub(crate) fn measure(url: &str, seconds: f64) -> Result<Rival, String> {
     let mut hear = || -> Result<Value, String> {
         let line = words.next().ok_or("the script ended without a word")?.map_err(|error| error.to_string())?;
         let said: Value = serde_json::from_str(&line).map_err(|error| format!("{line}: {error}"))?;
-        said["error"].as_str().map_or(Ok(said.clone()), |error| Err(error.to_owned()))
+        said["error"].as_str().map_or_else(|| Ok(said.clone()), |error| Err(error.to_owned()))
     };
     let ready = hear()?;
     let encoder = ready["encoder"].as_u64().and_then(|pid| u32::try_from(pid).ok()).ok_or("no encoder")?;
