@@ -160,6 +160,90 @@ fn everybody_has_a_file_without_holes_whatever_happens() {
     });
 }
 
+#[test]
+fn a_room_that_speaks_h264_is_recorded_like_any_other() {
+    lab::run(|lab| async move {
+        let config = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
+        std::fs::write(config.path(), "[rooms]\nvideo_codec = \"h264\"\n").expect("a file");
+        let server = Server::start_with(&lab, &["--config", config.path().to_str().expect("a path")]).await;
+        let (ann, bob) = (Native::join(&server, "tea", "Ann", 1).await, Native::join(&server, "tea", "Bob", 2).await);
+        let _sending = [ann.publish_h264("send-1").await, bob.publish_h264("send-1").await];
+        published(&ann).await;
+        published(&bob).await;
+        let (individual, mixed) =
+            (start(&server, json!({"kind": "individual"})).await, start(&server, json!({"kind": "mixed"})).await);
+        let begun = Instant::now();
+        // Nobody watches here: the recording itself tells that time has passed.
+        let goes_on = async |milliseconds: f64| {
+            let path = format!("/api/v1/recordings/{individual}");
+            let before = server.get(&path).await.1["durationMs"].as_f64().expect("durationMs");
+            let more = |entry: &Value| entry["durationMs"].as_f64().is_some_and(|now| now > before + milliseconds);
+            server.get_until(&path, Duration::from_secs(20), more).await;
+        };
+        goes_on(4000.0).await;
+        let muted = begun.elapsed().as_secs_f64();
+        ann.get("mute", json!({"source": "camera", "muted": true})).await;
+        goes_on(3000.0).await;
+        let back = begun.elapsed().as_secs_f64();
+        ann.get("mute", json!({"source": "camera", "muted": false})).await;
+        goes_on(4000.0).await;
+        let entry = stop(&server, &individual).await;
+        let both = stop(&server, &mixed).await;
+        let stopped = begun.elapsed().as_secs_f64();
+        for who in [&ann, &bob] {
+            let file = file_of(&entry, who);
+            assert!(file["name"].as_str().is_some_and(|name| name.ends_with(".mkv")), "{file}");
+            let film = open(&server, &individual, file).await;
+            judge_whole(&film, file);
+            assert_eq!(film.codecs, ["h264", "opus"]);
+            let presence = |from: f64, to: f64| film.presence(0, who.look, from, to);
+            let away = if who.id == ann.id { 0.0..0.05 } else { 0.95..1.1 };
+            let shown =
+                [presence(0.7, muted - 0.3), presence(muted + 0.5, back - 0.2), presence(back + 1.0, stopped - 0.3)];
+            assert!(shown[0] > 0.95 && away.contains(&shown[1]) && shown[2] > 0.95, "{shown:?}");
+            let offset = film.offset(0, who.look.pitch).expect("flashes and beeps");
+            println!("{offset:?}");
+            assert!(offset.pairs >= 3 && offset.most <= LIPS, "{offset:?}");
+        }
+        let film = open_any(&server, &mixed, &both["files"][0]).await;
+        assert_eq!(film.codecs, ["aac", "h264"]);
+        assert!((film.duration - stopped).abs() < CLOCK + 1.0, "{} of {stopped} s", film.duration);
+    });
+}
+
+#[test]
+fn who_is_muted_at_the_end_holds_up_no_file() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let (ann, bob) = (Native::join(&server, "tea", "Ann", 1).await, Native::join(&server, "tea", "Bob", 2).await);
+        let _sending = [ann.publish("send-1").await, bob.publish("send-1").await];
+        published(&ann).await;
+        published(&bob).await;
+        mute(&ann, true).await;
+        let watching = ann.subscribe("receive-1", 2, 2).await;
+        let slot = ann.finds(&watching, &bob.id, "camera").await;
+        watching.watches(slot, 30).await;
+        let ids =
+            [start(&server, json!({"kind": "individual"})).await, start(&server, json!({"kind": "multitrack"})).await];
+        watching.watches(slot, 90).await;
+        ann.get("mute", json!({"source": "camera", "muted": false})).await;
+        bob.get("mute", json!({"source": "microphone", "muted": true})).await;
+        watching.watches(slot, 90).await;
+        for id in &ids {
+            let asked = Instant::now();
+            let entry = stop(&server, id).await;
+            assert!(asked.elapsed() < Duration::from_secs(8), "{:?} until {entry}", asked.elapsed());
+            for file in entry["files"].as_array().expect("files") {
+                let film = open_any(&server, id, file).await;
+                let (told, heard) =
+                    (file["durationMs"].as_f64().expect("durationMs") / 1e3, film.sound.len() as f64 / 48e3);
+                println!("{file}: {heard:.3} of {told:.3} s are heard");
+                assert!((heard - told).abs() < 0.1 && told > 2.0, "{heard} of {told} s are heard: {file}");
+            }
+        }
+    });
+}
+
 /// The sound of the `track`-th audio stream of a file, and what the stream is called.
 fn track(path: &std::path::Path, track: usize) -> (Recording, String) {
     let alone = tempfile::Builder::new().suffix(".mka").tempfile().expect("a file");

@@ -11,6 +11,7 @@ use gstreamer_webrtc::{
     WebRTCKind, WebRTCPeerConnectionState, WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection, WebRTCSDPType,
     WebRTCSessionDescription,
 };
+use plenum::config::VideoCodec;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -21,6 +22,9 @@ use super::source::{self, Generator, Look, RATE, SAMPLES, SIZE};
 const OPUS: &str =
     "application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2";
 const VP8: &str = "application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000";
+/// Constrained baseline, as browsers have it.
+const H264: &str = "application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000,\
+    packetization-mode=(string)1,profile-level-id=(string)42c01f";
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 /// Named in the caps, since an offer made before the first packet would otherwise not declare them.
 const AUDIO_SSRC: u32 = 0x0a0d_1000;
@@ -46,19 +50,30 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Sends the picture (if `with_video`) and the sound of `look`.
-    pub fn publish(look: Look, with_video: bool, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
+    /// Sends the picture, if it is to be in some codec, and the sound of `look`.
+    pub fn publish(look: Look, picture: Option<VideoCodec>, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
         let mut connection = Self::new();
         let (width, height) = SIZE;
         let audio = connection.feed(WebRTCKind::Audio, &format!(
             "appsrc name=in is-live=true format=time caps=audio/x-raw,format=S16LE,rate={SAMPLES},channels=1,layout=interleaved \
              ! opusenc frame-size=20 ! rtpopuspay pt=111 ssrc={AUDIO_SSRC} ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC}\""
         ));
-        let video = with_video.then(|| {
+        let video = picture.map(|codec| {
+            let encode = match codec {
+                VideoCodec::Vp8 => format!(
+                    "vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
+                     ! rtpvp8pay pt=96 ssrc={VIDEO_SSRC} picture-id-mode=15-bit ! capsfilter caps=\"{VP8},ssrc=(uint){VIDEO_SSRC}\""
+                ),
+                VideoCodec::H264 => format!(
+                    "x264enc tune=zerolatency speed-preset=ultrafast threads=1 bitrate=300 key-int-max=3000 \
+                     ! video/x-h264,profile=constrained-baseline,level=(string)3.1 \
+                     ! rtph264pay pt=96 ssrc={VIDEO_SSRC} config-interval=-1 aggregate-mode=zero-latency \
+                     ! capsfilter caps=\"{H264},ssrc=(uint){VIDEO_SSRC}\""
+                ),
+            };
             connection.feed(WebRTCKind::Video, &format!(
                 "appsrc name=in is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={RATE}/1 \
-                 ! vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
-                 ! rtpvp8pay pt=96 ssrc={VIDEO_SSRC} picture-id-mode=15-bit ! capsfilter caps=\"{VP8},ssrc=(uint){VIDEO_SSRC}\""
+                 ! {encode}"
             ))
         });
         connection.offer(say);

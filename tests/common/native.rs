@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gstreamer_webrtc::WebRTCPeerConnectionState;
+use plenum::config::VideoCodec;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -86,19 +87,25 @@ impl Native {
         self.publish_by(endpoint, json!({})).await
     }
 
+    /// The same in a room that speaks H.264.
+    pub async fn publish_h264(&self, endpoint: &str) -> Endpoint {
+        let look = self.look;
+        self.open(endpoint, Opening::publish(), |say| Connection::publish(look, Some(VideoCodec::H264), say)).await
+    }
+
     /// As [`Native::publish`]; `more` has fields for the request, and `muted` for both tracks.
     pub async fn publish_by(&self, endpoint: &str, more: Value) -> Endpoint {
         let muted = more["muted"].as_bool().unwrap_or_default();
         let look = self.look;
         let open = Opening { muted, replaces: more["replaces"].clone(), ..Opening::publish() };
-        self.open(endpoint, open, |say| Connection::publish(look, true, say)).await
+        self.open(endpoint, open, |say| Connection::publish(look, Some(VideoCodec::Vp8), say)).await
     }
 
     /// As [`Native::publish`], by a path of somebody's choice.
     pub async fn publish_over(&self, endpoint: &str, detour: Arc<dyn Detour>) -> Endpoint {
         let look = self.look;
         let open = Opening { detour: Some(detour), ..Opening::publish() };
-        self.open(endpoint, open, |say| Connection::publish(look, true, say)).await
+        self.open(endpoint, open, |say| Connection::publish(look, Some(VideoCodec::Vp8), say)).await
     }
 
     /// Publishes what was encoded before.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gstreamer_webrtc::WebRTCPeerConnectionState;
+use plenum::config::VideoCodec;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -199,7 +200,10 @@ impl Attending {
     fn begin(&self, message: &Value) {
         if self.options.publish {
             let begun = Instant::now();
-            let connection = Connection::publish(self.options.look, self.options.video, self.say(self.id.clone()));
+            let connection = {
+                let picture = self.options.video.then_some(VideoCodec::Vp8);
+                Connection::publish(self.options.look, picture, self.say(self.id.clone()))
+            };
             *self.shared.publisher.lock().unwrap() = Some(connection);
             self.shared.published.send_replace(Some((begun, None)));
         }

@@ -72,7 +72,7 @@ impl Sound {
         self.silence(now.saturating_sub(LATE))
     }
 
-    /// The silence up to the end of the file at `end`.
+    /// The silence up to the end of the file at `end`: all of it, unless it [lacks](Self::lacks) too much.
     pub(super) fn close(&mut self, end: u64) -> Silence {
         self.silence(end)
     }
@@ -87,9 +87,9 @@ impl Sound {
         Silence { from, frames }
     }
 
-    /// Up to when it is written.
-    pub(super) fn end(&self) -> u64 {
-        self.end
+    /// Whether [`close`](Self::close) would not come as far as `end`, so that [`idle`](Self::idle) must go on before.
+    pub(super) fn lacks(&self, end: u64) -> bool {
+        end.saturating_sub(self.end) > PORTION
     }
 
     pub(super) fn gaps(&self) -> &[Gap] {
@@ -206,6 +206,23 @@ mod tests {
         assert_eq!(sound.idle(700 * MS), Silence { from: 80 * MS, frames: 6 });
         assert_eq!(sound.packet(100 * MS, FRAME).1, None, "too late");
         assert_eq!(sound.gaps(), [Gap { begin: 40 * MS, end: 60 * MS }, Gap { begin: 80 * MS, end: 200 * MS }]);
+    }
+
+    #[test]
+    fn a_file_whose_sound_does_not_come_ends() {
+        for silent in [0, 10, 30, 600, 25_000] {
+            let mut sound = Sound::default();
+            sound.packet(0, FRAME);
+            let end = (20 + silent) * MS;
+            let mut looks = 0;
+            while sound.lacks(end) {
+                sound.idle(end);
+                looks += 1;
+                assert!(looks < 5, "{silent} ms of silence are never made");
+            }
+            sound.close(end);
+            assert!(sound.end.abs_diff(end) < FRAME, "{} of {end}", sound.end);
+        }
     }
 
     #[test]

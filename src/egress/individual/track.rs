@@ -127,11 +127,11 @@ impl Track {
         }
     }
 
-    /// Whether there is silence to be made before the file may end at `end`, on the recording's clock.
+    /// Whether more silence is to be made than at once, before the file may end at `end`, on the recording's clock.
     pub(super) fn lacks(&self, end: u64) -> bool {
         let end = end.saturating_sub(self.start);
         match &*self.strand() {
-            Strand::Sound(sound) => sound.end() + FRAME < end,
+            Strand::Sound(sound) => sound.lacks(end),
             Strand::Picture { .. } => false,
         }
     }
