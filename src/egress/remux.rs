@@ -16,6 +16,7 @@ use super::format::Container;
 use crate::media::Kind;
 use crate::media::bus::BusEventKind;
 use crate::media::pipeline::Pipeline;
+use crate::media::readers::Readers;
 
 /// How long it may take: so much, and for each byte as long as a slow disk needs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,8 +38,10 @@ pub(super) async fn remux(sources: Vec<Source>, to: PathBuf, container: Containe
     // State changes block.
     let build = tokio::task::spawn_blocking(move || {
         let (pipeline, events) = Pipeline::new("remux");
-        fill(pipeline.gst(), &sources, &to, container).map_err(|_| OutputError::Graph { step: "building a remux" })?;
+        let fail = |_| OutputError::Graph { step: "building a remux" };
+        let readers = fill(pipeline.gst(), &sources, &to, container).map_err(fail)?;
         pipeline.play()?;
+        readers.begin().map_err(fail)?;
         Ok::<_, OutputError>((pipeline, events))
     });
     let (_pipeline, mut events) = build.await.map_err(|_| OutputError::Graph { step: "starting a remux" })??;
@@ -58,8 +61,9 @@ fn fill(
     sources: &[Source],
     to: &Path,
     container: Container,
-) -> Result<(), gst::glib::BoolError> {
+) -> Result<Readers, gst::glib::BoolError> {
     let make = gst::ElementFactory::make;
+    let mut readers = Vec::new();
     let mux = make(container.muxer()).build()?;
     let sink = make("filesink").property("location", to).property("async", false).build()?;
     pipeline.add_many([&mux, &sink])?;
@@ -83,8 +87,9 @@ fn fill(
                 gst::element_error!(parse, gst::StreamError::Mux, ("a stream does not fit: {caps}"));
             }
         });
+        readers.extend([parse, file]);
     }
-    Ok(())
+    Ok(Readers::hold(readers))
 }
 
 /// The way of a stream into the muxer; the queue, since streams come in turns of up to a second.

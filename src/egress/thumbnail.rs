@@ -9,6 +9,7 @@ use gstreamer_app as gst_app;
 use super::OutputError;
 use crate::id::RecordingId;
 use crate::media::pipeline::Ended;
+use crate::media::readers::Readers;
 
 /// Its width in pixels; the height follows.
 const WIDTH: i32 = 320;
@@ -30,9 +31,10 @@ pub(super) fn path(folder: &Path, id: &RecordingId) -> PathBuf {
 /// When there is no picture to be had from the file.
 pub(super) fn make(media: &Path, duration: gst::ClockTime) -> Result<Vec<u8>, OutputError> {
     let no = |step| move |_| OutputError::Picture { step };
-    let (pipeline, sink) = build(media).map_err(|_| OutputError::Graph { step: "building a thumbnail" })?;
+    let (pipeline, sink, readers) = build(media).map_err(|_| OutputError::Graph { step: "building a thumbnail" })?;
     let pipeline = Ended(pipeline);
     pipeline.0.set_state(gst::State::Paused).map_err(no("opening it"))?;
+    readers.begin().map_err(|_| OutputError::Picture { step: "reading it" })?;
     settle(&pipeline.0).map_err(no("decoding it"))?;
     // Where it cannot be sought, the beginning has to do.
     let at = (duration / INTO).max(NOT_BEFORE.min(duration / 2));
@@ -52,7 +54,7 @@ fn settle(pipeline: &gst::Pipeline) -> Result<(), gst::StateChangeError> {
     }
 }
 
-fn build(media: &Path) -> Result<(gst::Pipeline, gst_app::AppSink), gst::glib::BoolError> {
+fn build(media: &Path) -> Result<(gst::Pipeline, gst_app::AppSink, Readers), gst::glib::BoolError> {
     let make = gst::ElementFactory::make;
     let source = make("filesrc").property("location", media).build()?;
     let decode = make("decodebin").build()?;
@@ -74,5 +76,5 @@ fn build(media: &Path) -> Result<(gst::Pipeline, gst_app::AppSink), gst::glib::B
             let _ = pad.link(&entry);
         }
     });
-    Ok((pipeline, sink))
+    Ok((pipeline, sink, Readers::hold(vec![decode, source])))
 }

@@ -6,6 +6,7 @@ pub mod graft;
 pub mod link;
 mod past;
 pub mod pipeline;
+pub mod readers;
 
 /// What a track carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

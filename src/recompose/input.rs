@@ -8,6 +8,7 @@ use gstreamer::prelude::*;
 use super::RecomposeError;
 use crate::media::Kind;
 use crate::media::description::{Descriptions, Values};
+use crate::media::readers::Readers;
 use crate::mix::Encoding;
 
 /// How the names of all inputs begin.
@@ -17,18 +18,13 @@ const NAME: &str = "input-";
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) bin: gst::Bin,
-    reader: [gst::Element; 2],
+    readers: Readers,
 }
 
 impl Input {
-    /// Lets it begin. A demuxer has its pads only when it runs, so nothing else makes it wait for what it is going to feed:
-    /// that has to run before.
+    /// Lets it begin, once the film runs.
     pub(super) fn begin(&self) -> Result<(), RecomposeError> {
-        for element in &self.reader {
-            element.set_locked_state(false);
-            element.sync_state_with_parent().map_err(|_| RecomposeError::Graph { step: "opening a file" })?;
-        }
-        Ok(())
+        self.readers.begin().map_err(|_| RecomposeError::Graph { step: "opening a file" })
     }
 }
 
@@ -46,15 +42,12 @@ pub(super) fn decoded(
     let entry = decode.static_pad("in").ok_or_else(missing)?;
     let bin = gst::Bin::with_name(&format!("{NAME}{index}-{}", codec.kind()));
     bin.add(&decode).map_err(fail)?;
-    let reader = demux(&bin, path, codec.kind(), entry).map_err(fail)?;
-    for element in &reader {
-        element.set_locked_state(true);
-    }
+    let readers = Readers::hold(demux(&bin, path, codec.kind(), entry).map_err(fail)?.to_vec());
     let out = decode.static_pad("out").ok_or_else(missing)?;
     let out = gst::GhostPad::builder_with_target(&out).map_err(fail)?.name("out").build();
     place(out.upcast_ref(), begin);
     bin.add_pad(&out).map_err(fail)?;
-    Ok(Input { bin, reader })
+    Ok(Input { bin, readers })
 }
 
 /// Which of the recording's files an input of this name reads.
