@@ -5,6 +5,7 @@ use gstreamer::prelude::*;
 
 use super::MixError;
 use super::encoding::{self, Encoding};
+use super::priming::undo_priming;
 use crate::media::Kind;
 use crate::media::description::{Descriptions, Values};
 use crate::media::graft::{self, Branch};
@@ -55,6 +56,10 @@ impl Encoder {
         let bin = gst::Bin::builder().name(format!("{NAME}{encoding:?}-{}", ulid::Ulid::generate())).build();
         bin.add_many([&queue, encode.upcast_ref(), outlet.element()]).map_err(fail)?;
         queue.link_pads(Some("src"), &encode, Some("in")).map_err(fail)?;
+        if encoding == Encoding::Aac {
+            let out = encode.static_pad("out").ok_or(MixError::Graph { step: "looking for an encoder's pad" })?;
+            undo_priming(&out);
+        }
         encode.link_pads(Some("out"), outlet.element(), Some("sink")).map_err(fail)?;
         let entry = queue.static_pad("sink").ok_or(MixError::Graph { step: "looking for a queue's sink" })?;
         graft::add(pipeline.upcast_ref(), &bin)?;

@@ -30,12 +30,14 @@ mod encoder;
 mod encoding;
 mod input;
 pub mod layout;
+mod priming;
 mod tiles;
 mod video;
 
 use actor::{Command, Stage};
 pub use encoding::Encoding;
 use layout::Placement;
+pub(crate) use priming::undo_priming;
 
 /// Why there is no mix.
 #[derive(Debug, thiserror::Error)]

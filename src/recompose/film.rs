@@ -22,7 +22,7 @@ use crate::media::Kind;
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::description::{Descriptions, Values};
 use crate::media::pipeline::Pipeline;
-use crate::mix::{Encoding, scale_cheaply};
+use crate::mix::{Encoding, scale_cheaply, undo_priming};
 
 /// How often it looks how far it has come.
 const LOOK: Duration = Duration::from_millis(200);
@@ -257,27 +257,6 @@ impl Film {
     }
 }
 
-/// What an AAC encoder gives first is a frame of what was before the sound, which comes that much late by it. Players that
-/// are not told, which GStreamer 1.22 cannot, would play everybody's sound behind their pictures.
-fn undo_priming(out: &gst::Pad) {
-    out.add_probe(gst::PadProbeType::BUFFER, |_, info| {
-        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
-        // Half a frame for what rounding does to times.
-        match buffer.pts() {
-            Some(pts) if pts < AAC_FRAME / 2 => gst::PadProbeReturn::Drop,
-            Some(pts) => {
-                let buffer = buffer.make_mut();
-                buffer.set_pts(pts.saturating_sub(AAC_FRAME));
-                buffer.set_dts(buffer.dts().map(|dts| dts.saturating_sub(AAC_FRAME)));
-                gst::PadProbeReturn::Ok
-            }
-            None => gst::PadProbeReturn::Ok,
-        }
-    });
-}
-
-/// 1024 samples.
-const AAC_FRAME: gst::ClockTime = gst::ClockTime::from_nseconds(21_333_333);
 /// The names of the elements that write.
 const OUTPUT: [&str; 2] = ["output-muxer", "output-file"];
 
