@@ -355,11 +355,22 @@ fn a_server_that_is_killed_loses_a_second_and_the_next_one_makes_whole_files() {
             let heard = film.sound.len() as f64 / 48_000.0;
             assert!(heard > wall - LOSS, "{extension}: {heard} of {wall} s are heard before the repair");
         }
+        // One had failed, and nobody came to finalise it; something was left behind.
+        let failed = &running[0].0;
+        let manifest = recordings.path().join(format!("{failed}.json"));
+        let mut known: Value = serde_json::from_slice(&std::fs::read(&manifest).expect("a manifest")).expect("JSON");
+        (known["state"], known["error"], known["endedAt"]) =
+            (json!("failed"), json!("spilt"), known["startedAt"].clone());
+        std::fs::write(&manifest, known.to_string()).expect("a manifest");
+        let left = recordings.path().join(format!("{failed}.mp4.new"));
+        std::fs::write(&left, "half of it").expect("a file");
 
         let again = Server::start_in(&lab, recordings, &[]).await;
         let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
-        for (id, begun, extension, codecs) in running {
-            let whole = |entry: &Value| entry["state"] == "recovered";
+        assert!(!left.exists(), "what was half made takes space");
+        for (index, (id, begun, extension, codecs)) in running.into_iter().enumerate() {
+            let (state, error) = if index == 0 { ("failed", json!("spilt")) } else { ("recovered", Value::Null) };
+            let whole = |entry: &Value| entry["state"] == state && entry["files"][0]["sha256"].is_string();
             let path = format!("/api/v1/recordings/{id}");
             let entry = again.get_until(&path, Duration::from_secs(10), whole).await;
             let file = again.download(&format!("{path}/file")).await;
@@ -368,6 +379,7 @@ fn a_server_that_is_killed_loses_a_second_and_the_next_one_makes_whole_files() {
             let film = Recording::open(file.path(), &[]);
             let told = entry["durationMs"].as_f64().expect("durationMs") / 1e3;
             assert!((told - film.duration).abs() < 0.1, "{extension}: {} s told as {told}", film.duration);
+            assert_eq!(entry["error"], error, "{extension}");
             let bytes = std::fs::read(file.path()).expect("the file");
             assert!(!bytes.windows(4).any(|kind| kind == b"moof"), "{extension}: it still consists of fragments");
             assert_eq!(entry["bytes"], json!(bytes.len()), "{extension}");

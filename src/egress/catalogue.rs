@@ -21,6 +21,7 @@ pub use filter::{Filter, Page};
 use self::index::Index;
 pub(super) use self::queue::Job;
 use super::OutputError;
+use super::file::{half_made, sweep};
 use super::manifest::{Manifest, State, manifest_path, unix_ms};
 use super::thumbnail;
 use crate::id::RecordingId;
@@ -54,6 +55,7 @@ impl Catalogue {
         let manifests = blocking(move || {
             std::fs::create_dir_all(&there).map_err(OutputError::file(&there))?;
             let mut all = manifests(&there)?;
+            sweep(&there, all.iter().map(|manifest| &manifest.id));
             all.iter_mut().filter(|manifest| manifest.state.is_running()).try_for_each(|manifest| {
                 interrupt(manifest, &there);
                 manifest.write(&there)
@@ -159,7 +161,7 @@ impl Catalogue {
                 return Ok(Some(known));
             }
             let made = thumbnail::make(&media, duration)?;
-            let new = path.with_extension("jpg.new");
+            let new = half_made(&path);
             // On a full disk it is made again the next time.
             if std::fs::write(&new, &made).and_then(|()| std::fs::rename(&new, &path)).is_err() {
                 let _ = std::fs::remove_file(&new);

@@ -131,6 +131,30 @@ impl MediaFile {
     }
 }
 
+/// How the name of a file ends that is not whole yet.
+const HALF: &str = ".new";
+
+/// Where a file grows that is to take the place of the one at `path`.
+pub(super) fn half_made(path: &Path) -> PathBuf {
+    let mut new = path.as_os_str().to_owned();
+    new.push(HALF);
+    PathBuf::from(new)
+}
+
+/// Deletes what a former server left half made of the recordings `ids`: it never is the last copy of anything. Blocks.
+pub(super) fn sweep<'a>(folder: &Path, ids: impl Iterator<Item = &'a RecordingId> + Clone) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().into_string().ok().and_then(|name| name.strip_suffix(HALF).map(str::to_owned));
+        let is_ours = |name: &FileName| ids.clone().any(|id| name.is_of(id));
+        if name.and_then(|name| FileName::try_from(name).ok()).is_some_and(|name| is_ours(&name))
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::warn!(%error, path = %entry.path().display(), "a file that was never finished takes space: delete it");
+        }
+    }
+}
+
 /// The size of a file now; nothing when there is none.
 pub(super) fn size_of(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |metadata| metadata.len())
@@ -139,6 +163,19 @@ pub(super) fn size_of(path: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_half_made_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (RecordingId::new(), RecordingId::new());
+        let name = |text: String| FileName::try_from(text).unwrap().within(folder.path());
+        let half = [half_made(&FileName::whole(&ours, "mkv").within(folder.path())), name(format!("{ours}.json.new"))];
+        let kept = [name(format!("{ours}.mkv")), name(format!("{theirs}.mkv.new")), name("notes.new".to_owned())];
+        half.iter().chain(&kept).for_each(|path| std::fs::write(path, "x").unwrap());
+        sweep(folder.path(), [&ours].into_iter());
+        assert_eq!(half.iter().filter(|path| path.exists()).count(), 0);
+        assert_eq!(kept.iter().filter(|path| path.exists()).count(), kept.len());
+    }
 
     #[test]
     fn names_never_lead_out_of_the_folder() {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OutputError;
-use super::file::{FileName, MediaFile, is_zero, size_of};
+use super::file::{FileName, MediaFile, half_made, is_zero, size_of};
 use super::format::Format;
 use super::happening::{Happening, Moment};
 use crate::id::{ParticipantId, RecordingId};
@@ -260,7 +260,7 @@ impl Manifest {
     /// Puts this version in the place of the former one in `folder`.
     pub(super) fn write(&self, folder: &Path) -> Result<(), OutputError> {
         let path = manifest_path(folder, &self.id);
-        let new = path.with_extension("json.new");
+        let new = half_made(&path);
         let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::from).map_err(OutputError::file(&path))?;
         std::fs::write(&new, text).map_err(OutputError::file(&new))?;
         std::fs::rename(&new, &path).map_err(OutputError::file(&path))

@@ -3,10 +3,10 @@
 //! They are written one by one, since nobody knows at the start who will come, and a file cut off in a crash is worth no
 //! less than another. Invariant: the one takes the place of the many only when it is whole.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::OutputError;
-use super::file::{MediaFile, size_of};
+use super::file::{MediaFile, half_made, size_of};
 use super::format::Content;
 use super::manifest::Manifest;
 use super::remux::{Source, remux};
@@ -55,13 +55,6 @@ pub(super) fn is_due(manifest: &Manifest) -> bool {
 /// Deletes what was `merged`, once the manifest no longer has it.
 pub(super) fn tidy(merged: &[MediaFile], folder: &Path) {
     merged.iter().skip(1).for_each(|file| drop(std::fs::remove_file(file.name.within(folder))));
-}
-
-/// Where a file grows that is to take the place of the one at `path`.
-pub(super) fn half_made(path: &Path) -> PathBuf {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    PathBuf::from(new)
 }
 
 /// Of what the streams of a file are.

@@ -11,6 +11,7 @@ use crate::media::pipeline::PipelineError;
 
 pub mod catalogue;
 mod checksum;
+mod durable;
 pub mod file;
 pub mod format;
 mod gate;
@@ -23,6 +24,7 @@ mod mp4;
 pub mod recording;
 pub mod recovery;
 mod remux;
+mod repair;
 pub mod retention;
 pub mod space;
 mod take;

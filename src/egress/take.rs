@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::OutputError;
 use super::catalogue::Catalogue;
 use super::checksum;
+use super::durable::Durable;
 use super::file::MediaFile;
 use super::happening::{Happening, Tile, is_shared};
 use super::individual::{Individual, Report};
@@ -16,14 +17,15 @@ use super::manifest::{Manifest, Pause, State, manifest_path, unix_ms};
 use super::merge;
 use super::mixdown::Mixdown;
 use super::recording::{Command, Spec};
+use super::recovery;
 use super::space::{Limits, Space, megabytes};
 use crate::media::Kind;
 use crate::media::description::Descriptions;
 use crate::media::pipeline::Pipeline;
 use crate::mix::{Encoded, Placed};
 
-/// How often it looks whether there is space left.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often it looks whether there is space left, and brings to the disk what was written.
+const LOOK: Duration = Duration::from_millis(500);
 /// How often, and for how long, a last manifest is written again that could not be written: on a full disk, say.
 const WRITE_AGAIN: Duration = Duration::from_secs(2);
 const WRITE_TRIES: u32 = 1800;
@@ -46,6 +48,7 @@ pub(super) struct Take {
     /// Whether something was noted that is not on the disk.
     unwritten: bool,
     rest_until: Instant,
+    durable: Durable,
 }
 
 impl Take {
@@ -102,8 +105,19 @@ impl Take {
             true => Some(Individual::start(folder, id, format, descriptions.clone(), from)?),
             false => None,
         };
-        let (past, rest_until) = ((from < now).then_some(from), Instant::now());
-        Ok(Self { manifest, catalogue, limits, past, mixdown, individual, layout, unwritten: false, rest_until })
+        let (past, rest_until, durable) = ((from < now).then_some(from), Instant::now(), Durable::default());
+        Ok(Self {
+            manifest,
+            catalogue,
+            limits,
+            past,
+            mixdown,
+            individual,
+            layout,
+            unwritten: false,
+            rest_until,
+            durable,
+        })
     }
 
     /// The running time of its beginning, if that was before it was asked for.
@@ -132,6 +146,7 @@ impl Take {
                 },
                 _ = look.tick() => {
                     self.write_notes().await;
+                    self.durable.turn(&self.manifest, self.catalogue.folder());
                     if let Some(free) = self.is_exhausted().await {
                         let reason = format!("it was ended because only {} MB were free", megabytes(free));
                         break self.finish().await.map(|()| Some(reason));
@@ -290,7 +305,11 @@ impl Take {
             tokio::time::sleep(WRITE_AGAIN).await;
             written = self.write().await;
         }
-        checksum::note(&self.catalogue, &self.manifest).await;
+        if self.manifest.state == State::Failed {
+            recovery::make_whole(&self.catalogue, &self.manifest).await;
+        } else {
+            checksum::note(&self.catalogue, &self.manifest).await;
+        }
     }
 
     /// Makes one file of the tracks of a multitrack recording that is complete. Where that fails there are several.

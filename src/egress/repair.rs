@@ -1,0 +1,82 @@
+//! A file that was cut off becomes an ordinary one.
+//!
+//! ```text
+//! file, cut off ── demuxed and muxed anew, nothing is decoded ── file.new ── takes its place
+//! ```
+//!
+//! Invariant: it is replaced only by one that is whole, at once. Whatever goes wrong, it stays as it is but for a torn end,
+//! and plays up to where it was cut off.
+
+use std::path::Path;
+
+use gstreamer as gst;
+use gstreamer_pbutils as gst_pbutils;
+
+use super::OutputError;
+use super::file::{MediaFile, half_made};
+use super::format::Container;
+use super::manifest::Manifest;
+use super::merge;
+use super::mp4;
+use super::remux::{Source, remux};
+use crate::media::Kind;
+
+/// How long it may take to read the head of a file.
+const READABLE_WITHIN: gst::ClockTime = gst::ClockTime::from_seconds(10);
+
+/// Makes all files of a recording whole, notes how long they are, and says of which that failed.
+pub(super) async fn repair(manifest: &Manifest, folder: &Path) -> (Vec<MediaFile>, Option<String>) {
+    let mut files = manifest.files.clone();
+    let mut error = None;
+    for file in &mut files {
+        match finalise(&file.name.within(folder), merge::kinds(file), manifest.format.container).await {
+            Ok(duration) => file.duration_ms = duration.mseconds(),
+            Err(reason) => error = Some(format!("{}: {reason}", file.name.as_str())),
+        }
+    }
+    (files, error)
+}
+
+/// Makes `path` whole, and says how long it is.
+async fn finalise(path: &Path, kinds: Vec<Kind>, container: Container) -> Result<gst::ClockTime, OutputError> {
+    let new = half_made(path);
+    let copied = copy(path, &new, kinds, container).await;
+    let (path, new) = (path.to_owned(), new);
+    let exchange = move || match copied.and_then(|()| measure(&new)) {
+        Ok(duration) => {
+            let file = std::fs::File::open(&new).map_err(OutputError::file(&new))?;
+            // Its place is taken only by what is on the disk.
+            file.sync_all().map_err(OutputError::file(&new))?;
+            std::fs::rename(&new, &path).map_err(OutputError::file(&path))?;
+            Ok(duration)
+        }
+        Err(error) => {
+            let _ = std::fs::remove_file(&new);
+            Err(error)
+        }
+    };
+    tokio::task::spawn_blocking(exchange).await.map_err(|_| OutputError::Graph { step: "replacing a file" })?
+}
+
+async fn copy(from: &Path, to: &Path, kinds: Vec<Kind>, container: Container) -> Result<(), OutputError> {
+    let path = from.to_owned();
+    let prepare = move || match container {
+        // Torn by a loss of power, it would not play even where the repair fails.
+        Container::Mp4 => mp4::trim(&path).and_then(|()| mp4::Unbounded::new(&path)).map_err(OutputError::file(&path)),
+        Container::Mkv | Container::Webm => Ok(None),
+    };
+    let prepared = tokio::task::spawn_blocking(prepare).await;
+    let _unbounded = prepared.map_err(|_| OutputError::Graph { step: "preparing a repair" })??;
+    let source = Source { path: from.to_owned(), kinds, title: None };
+    remux(vec![source], to.to_owned(), container).await
+}
+
+/// Reads a file as a player does, and says how long it is. Blocks.
+fn measure(path: &Path) -> Result<gst::ClockTime, OutputError> {
+    let wrong = |reason: String| OutputError::Unrepairable(reason);
+    let path = std::path::absolute(path).map_err(OutputError::file(path))?;
+    let address = gst::glib::filename_to_uri(path, None).map_err(|error| wrong(error.to_string()))?;
+    let discoverer = gst_pbutils::Discoverer::new(READABLE_WITHIN).map_err(|error| wrong(error.to_string()))?;
+    let found = discoverer.discover_uri(&address).map_err(|error| wrong(error.to_string()))?;
+    found.duration().filter(|span| !span.is_zero()).ok_or_else(|| wrong("nothing in it is whole".to_owned()))
+}
