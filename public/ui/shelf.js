@@ -3,6 +3,7 @@
 import { recordingFile, recordingThumbnail } from '../api.js';
 import { elapsed } from './clock.js';
 import { fromTemplate, part } from './dom.js';
+import { owner } from './owner.js';
 
 /** @typedef {import('../api.js').Manifest} Manifest */
 
@@ -30,13 +31,6 @@ const runs = ({ state }) => state === 'recording' || state === 'paused';
 function size(bytes) {
   const [unit, name] = bytes >= 1e9 ? [1e9, 'GB'] : bytes >= 1e6 ? [1e6, 'MB'] : [1e3, 'kB'];
   return `${(bytes / Number(unit)).toFixed(bytes >= Number(unit) * 10 ? 0 : 1)} ${name}`;
-}
-
-/** Whose file it is. @param {Manifest} recording @param {Manifest['files'][number]} file */
-function owner({ participants }, { streams: [{ participant, source }] }) {
-  const name = participants.find(({ id }) => id === participant)?.name;
-  if (!name) return 'The mix';
-  return source?.startsWith('screen') ? `${name}'s screen` : name;
 }
 
 /**

@@ -20,12 +20,14 @@ after(async () => {
 });
 
 /** Records a call of two for some seconds, in which the host writes something; gives what the server says of it. */
-async function record(t, room) {
+async function record(t, room, format = {}) {
   const [host, guest] = await Promise.all([newPage(t, chromium), newPage(t, chromium)]);
   await join(host, server, room, 'host');
   await join(guest, server, room, '<b>guest</b>');
   await Promise.all([host, guest].map((page) => seesAndHears(page, 1)));
-  const start = await fetch(`${server.url}/api/v1/rooms/${room}/recordings`, { method: 'POST' });
+  const start = await fetch(`${server.url}/api/v1/rooms/${room}/recordings`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(format),
+  });
   assert.equal(start.status, 201);
   const { id } = await start.json();
   await host.waitForSelector('#recording-badge', { state: 'visible' });
@@ -89,6 +91,30 @@ test('recordings are found, watched with what happened in them, and deleted', as
   assert.equal(await cards(page), 0);
   assert.equal((await fetch(`${server.url}/api/v1/recordings/${id}`)).status, 404);
   assert.deepEqual(page.complaints, []);
+});
+
+test('of a recording of everybody alone one chooses whom to watch, at the same moment', async (t) => {
+  const id = await record(t, 'alone', { kind: 'individual' });
+  const page = await newPage(t, chromium);
+  await page.setViewportSize({ width: 1100, height: 800 });
+  await page.goto(`${server.url}/recordings?room=alone`);
+  await says(page, '1 recording');
+  await page.click('#shelf .poster');
+  const video = '#player video';
+  const plays = (after) => until('it to play', () => page.$eval(video, (media, after) => media.currentTime > after && media.videoWidth > 0, after));
+  await plays(0.5);
+  const names = await page.$$eval('#player-file option', (all) => all.map((option) => option.textContent));
+  assert.deepEqual([...names].sort(), ['<b>guest</b>', 'host']);
+  const file = () => page.$eval(video, (media) => media.src);
+  const first = await file();
+  await page.$eval(video, (media) => { media.pause(); media.currentTime = 2; });
+  await page.selectOption('#player-file', { label: names[1] });
+  assert.notEqual(await file(), first);
+  await plays(1.7);
+  await accessible(page);
+  const size = await page.$eval(video, (media) => [media.videoWidth, media.videoHeight]);
+  const { files } = await (await fetch(`${server.url}/api/v1/recordings/${id}`)).json();
+  assert.ok(files.length === 2 && size[0] >= 160, `${size}`);
 });
 
 test('many recordings come page by page, also on a phone', async (t) => {
