@@ -8,6 +8,7 @@ mod common;
 mod bucket;
 mod call;
 mod folder;
+mod s3;
 mod server;
 mod store;
 
