@@ -57,8 +57,12 @@ pub struct Rooms {
     pub video_codec: VideoCodec,
     /// Seconds without a packet after which an endpoint counts as dead.
     pub silence_seconds: u64,
-    /// How long the jitter buffer of a publisher waits for a lost packet, in milliseconds. Packets in order never wait.
+    /// How long a missing packet of a publisher's sound is waited for, in milliseconds: it may only be late. Packets in
+    /// order never wait.
     pub jitter_milliseconds: u32,
+    /// How long a missing packet of a publisher's picture is waited for, in milliseconds: it is asked for again, which takes
+    /// a round trip, and without it nothing is to be seen until the next keyframe.
+    pub repair_milliseconds: u32,
     /// How long the place of somebody who lost the connection is kept, in seconds; 0 gives it up at once.
     pub reconnect_seconds: u64,
 }
@@ -174,6 +178,7 @@ impl Default for Config {
                 video_codec: VideoCodec::Vp8,
                 silence_seconds: 10,
                 jitter_milliseconds: 80,
+                repair_milliseconds: 200,
                 reconnect_seconds: 20,
             },
             ice: Ice {

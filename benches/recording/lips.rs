@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::common::judge::{Offset, Recording};
 use crate::common::lab::Lab;
+use crate::common::relay::{Conditions, Relay};
 use crate::common::source::Look;
 use crate::common::tiles::{calm, tiles};
-use crate::relay::{Conditions, Relay};
 use crate::report::{Goal, Report, median};
 use crate::scene::{Scene, Sends, blocking, files, open_whole, owner, pass};
 use crate::{Network, Options};
@@ -60,37 +60,51 @@ async fn judge_network(lab: &Lab, network: &str, conditions: Option<Conditions>,
     }
     for entry in entries {
         let kind = format!("{} {}", entry["kind"].as_str().unwrap_or("?"), entry["container"].as_str().unwrap_or("?"));
-        for (path, _, file) in files(&folder, &entry) {
+        for (path, start, file) in files(&folder, &entry) {
             keep(&path, network);
             let Some(owner) = owner(&file) else {
                 let looks = regulars.clone();
-                let offsets = blocking(move || mixed(&path, &looks, until)).await;
-                for (index, offsets) in offsets.into_iter().enumerate() {
-                    tell(&format!("{kind}, p{index}"), network, &offsets, report);
+                let all = blocking(move || mixed(&path, &looks, until, start)).await;
+                for (index, seen) in all.into_iter().enumerate() {
+                    tell(&format!("{kind}, p{index}"), network, &seen, report);
                 }
                 continue;
             };
             let who = scene.people.iter().position(|person| person.native.id == owner).expect("somebody of ours");
             let look = scene.people[who].native.look;
-            let offsets = blocking(move || open_whole(&path).offsets(0, look.pitch)).await;
+            let seen = blocking(move || Seen::of(&open_whole(&path), 0, look, f64::INFINITY, start)).await;
             if who < PEOPLE {
-                tell(&format!("{kind}, p{who}"), network, &offsets, report);
+                tell(&format!("{kind}, p{who}"), network, &seen, report);
             } else {
                 let what = format!("{kind}, newcomer's first seconds, {network}");
-                report.note(&what, &listed(&offsets));
+                report.note(&what, &listed(&seen.offsets));
             }
         }
     }
 }
 
-/// Each person's offsets while the tiles stay where they are.
-fn mixed(path: &Path, looks: &[Look], until: f64) -> Vec<Vec<(f64, f64)>> {
+/// How somebody's sound and picture are in a file.
+struct Seen {
+    /// When they flash, and how much later the beep is.
+    offsets: Vec<(f64, f64)>,
+    /// How much later than they were made flashes and beeps are, as the server says when the file begins.
+    late: [f64; 2],
+}
+
+impl Seen {
+    fn of(film: &Recording, tile: usize, look: Look, until: f64, start: f64) -> Self {
+        let before = |times: Vec<f64>| times.into_iter().filter(|at| *at < until);
+        let late = |times| median(before(times).map(|at| at + start - (at + start).round()).collect());
+        let offsets = film.offsets(tile, look.pitch).into_iter().filter(|(at, _)| *at < until).collect();
+        Self { offsets, late: [late(film.flashes(tile)), late(film.beeps(look.pitch))] }
+    }
+}
+
+/// How everybody is while the tiles stay where they are.
+fn mixed(path: &Path, looks: &[Look], until: f64, start: f64) -> Vec<Seen> {
     let places = places(path, looks, until);
     let film = Recording::open(path, &places);
-    let of = |(tile, look): (usize, &Look)| {
-        film.offsets(tile, look.pitch).into_iter().filter(|(at, _)| *at < until).collect()
-    };
-    looks.iter().enumerate().map(of).collect()
+    looks.iter().enumerate().map(|(tile, look)| Seen::of(&film, tile, *look, until, start)).collect()
 }
 
 /// The tiles of those who were there from the beginning: the middle of the film may be too late for a short one.
@@ -100,16 +114,18 @@ fn places(path: &Path, looks: &[Look], until: f64) -> Vec<crate::common::judge::
 }
 
 /// One row for a person in a file.
-fn tell(what: &str, network: &str, offsets: &[(f64, f64)], report: &Report) {
+fn tell(what: &str, network: &str, Seen { offsets, late }: &Seen, report: &Report) {
     let what = format!("{what}: sound against picture, 95 % of them, {network}");
     let sizes: Vec<f64> = offsets.iter().map(|(_, offset)| offset.abs() * 1e3).collect();
     match Offset::of(offsets.iter().map(|(_, offset)| *offset).collect()) {
         Some(offset) => {
             let [mean, middle, worst] = [offset.mean, offset.median, offset.worst].map(|value| value * 1e3);
             let more = format!(
-                "signed: mean {mean:+.1}, median {middle:+.1}; size: median {:.0}, worst {worst:+.0}; {} flashes",
+                "signed: mean {mean:+.1}, median {middle:+.1}; size: median {:.0}, worst {worst:+.0}; {} flashes; flashes {:+.0} and beeps {:+.0} from when they were made",
                 median(sizes),
-                offset.pairs
+                offset.pairs,
+                late[0] * 1e3,
+                late[1] * 1e3
             );
             report.row(&what, ASKED, offset.p95 * 1e3, &more);
         }

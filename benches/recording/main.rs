@@ -18,7 +18,6 @@ mod ends;
 mod kill;
 mod lips;
 mod outside;
-mod relay;
 mod report;
 mod rival;
 mod scene;

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::common::judge::{Recording, Rect};
 use crate::common::lab::Lab;
 use crate::common::native::{Endpoint, Native};
+use crate::common::relay::Relay;
 use crate::common::replay::Clip;
 use crate::common::server::Server;
 use crate::common::source::{self, Look};
-use crate::relay::Relay;
 
 /// A person who sends picture and sound.
 #[derive(Debug)]

@@ -276,7 +276,10 @@ impl Stage {
         self.inputs_made += 1;
         // Numbered, since the former input of the same track may still be on its way out.
         let name = format!("{INPUT}{}-{}-{}", self.inputs_made, codec.kind(), self.participants[index].id);
-        Input::start(self.pipeline.gst(), &name, codec.kind(), &decode, outlet, pad)
+        // The compositor shows what begins within a picture of its own, that is up to one too early: half of one later is
+        // the nearest.
+        let rounding = gst::ClockTime::SECOND / 2 / u64::from(self.settings.values.fps.max(1));
+        Input::start(self.pipeline.gst(), &name, codec.kind(), &decode, outlet, pad, rounding)
     }
 
     fn free_pad(&self, kind: Kind) -> Option<gst::Pad> {

@@ -35,7 +35,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Puts `decode` between `outlet` and the mixer pad `pad`.
+    /// Puts `decode` between `outlet` and the mixer pad `pad`. Pictures are shown `rounding` later.
     pub(super) fn start(
         pipeline: &gst::Pipeline,
         name: &str,
@@ -43,6 +43,7 @@ impl Input {
         decode: &gst::Bin,
         outlet: &Outlet,
         pad: &gst::Pad,
+        rounding: gst::ClockTime,
     ) -> Result<Self, MixError> {
         let fail = |step: &'static str| move |_| MixError::Graph { step };
         let bin = gst::Bin::with_name(name);
@@ -54,7 +55,7 @@ impl Input {
         bin.add_pad(&out).map_err(fail("exposing an input"))?;
 
         let seen = Arc::new(AtomicU64::new(NEVER));
-        watch(&out, kind, Arc::clone(&seen));
+        watch(&out, kind, rounding, Arc::clone(&seen));
         pipeline.add(&bin).map_err(fail("adding an input"))?;
         let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), seen };
         if out.link(pad).is_err() || bin.sync_state_with_parent().is_err() {
@@ -107,14 +108,15 @@ impl Drop for Input {
     }
 }
 
-fn watch(pad: &gst::Pad, kind: Kind, seen: Arc<AtomicU64>) {
+fn watch(pad: &gst::Pad, kind: Kind, rounding: gst::ClockTime, seen: Arc<AtomicU64>) {
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         match &mut info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => {
                 let now = Pipeline::running_time();
                 seen.store(now.nseconds(), Ordering::Relaxed);
-                if kind == Kind::Video && buffer.pts().is_some_and(|pts| pts + TOO_LATE < now) {
-                    buffer.make_mut().set_pts(now.saturating_sub(JUST_IN_TIME));
+                if let (Kind::Video, Some(pts)) = (kind, buffer.pts()) {
+                    let pts = if pts + TOO_LATE < now { now.saturating_sub(JUST_IN_TIME) } else { pts };
+                    buffer.make_mut().set_pts(pts + rounding);
                 }
                 gst::PadProbeReturn::Ok
             }

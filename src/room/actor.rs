@@ -23,7 +23,7 @@ use crate::id::{ParticipantId, RoomName};
 use crate::media::Kind;
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::pipeline::{Pipeline, PipelineError};
-use crate::webrtc::{EndpointContext, EndpointError, EndpointEvent};
+use crate::webrtc::{EndpointContext, EndpointError, EndpointEvent, Patience};
 
 /// How often so many looks after everybody also judge how well media arrives.
 const QUALITY_WATCHES: u32 = 2;
@@ -75,7 +75,10 @@ impl Actor {
         let (recordings, news) = Recordings::new(context.config.recording.pre_roll_seconds);
         let endpoints = EndpointContext {
             ice: context.config.ice.clone(),
-            jitter_milliseconds: context.config.rooms.jitter_milliseconds,
+            patience: Patience {
+                sound_milliseconds: context.config.rooms.jitter_milliseconds,
+                picture_milliseconds: context.config.rooms.repair_milliseconds,
+            },
             events,
         };
         Ok(Self {

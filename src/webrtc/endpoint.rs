@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use super::publisher::IncomingTrack;
 use super::sdp::{self, Offer};
 use super::subscriber::Slot;
+use super::tuning::Patience;
 use super::tuning::{self, Heard};
 use super::{ice, negotiation};
 use crate::config::Ice;
@@ -112,8 +113,8 @@ pub struct LocalCandidate {
 pub struct EndpointContext {
     /// How media finds its way.
     pub ice: Ice,
-    /// The latency of publishers' jitter buffers, in milliseconds.
-    pub jitter_milliseconds: u32,
+    /// How long publishers' jitter buffers wait.
+    pub patience: Patience,
     /// Where endpoints report to.
     pub events: mpsc::Sender<EndpointEvent>,
 }
@@ -136,21 +137,14 @@ impl Endpoint {
         let element = graft::make("webrtcbin", &element_name(&id))?;
         let webrtcbin = element.clone().downcast::<gst::Bin>().map_err(|_| GraftError::Missing("webrtcbin"))?;
         webrtcbin.set_property_from_str("bundle-policy", "max-bundle");
-        webrtcbin.set_property("latency", context.jitter_milliseconds);
         ice::apply(&element, &context.ice);
         let heard = Heard::now();
         let (speaker, events) = (id.clone(), context.events.clone());
         let returned = move || report(&events, &speaker, EndpointEventKind::Returned);
-        tuning::tune(&webrtcbin, &offer, &heard, Arc::new(returned));
-        let endpoint = Self {
-            id,
-            webrtcbin,
-            offer: Arc::new(offer),
-            slots: Vec::new(),
-            heard,
-            opened: Instant::now(),
-            connected: false,
-        };
+        let offer = Arc::new(offer);
+        tuning::tune(&webrtcbin, &offer, context.patience, &heard, Arc::new(returned));
+        let endpoint =
+            Self { id, webrtcbin, offer, slots: Vec::new(), heard, opened: Instant::now(), connected: false };
         endpoint.report_candidates(&context.events);
         endpoint.report_state(&context.events);
         graft::add(bin, &endpoint.webrtcbin)?;

@@ -16,3 +16,4 @@ mod tuning;
 pub use endpoint::{Endpoint, EndpointContext, EndpointError, EndpointEvent, EndpointEventKind, LocalCandidate};
 pub use publisher::IncomingTrack;
 pub use subscriber::Slot;
+pub use tuning::Patience;

@@ -1,7 +1,9 @@
 //! What a forwarding server wants otherwise than webrtcbin's defaults, set as its inner elements appear.
 
+mod repair;
 mod settle;
 
+pub use repair::Patience;
 pub(super) use settle::settle;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,21 +53,13 @@ type Returned = Arc<dyn Fn() + Send + Sync>;
 
 /// Tunes `webrtcbin`, which serves `offer`, notes in `heard` when its peer sends, and calls `returned` when it does so
 /// after a silence that must have been a cut.
-pub(super) fn tune(webrtcbin: &gst::Bin, offer: &Offer, heard: &Heard, returned: Returned) {
+pub(super) fn tune(webrtcbin: &gst::Bin, offer: &Arc<Offer>, patience: Patience, heard: &Heard, returned: Returned) {
     if let Some(rtpbin) = webrtcbin.by_name("rtpbin") {
         // What the client declared, and two for what it may yet send: each undeclared SSRC would cost a pad and two threads.
         rtpbin.set_property("max-streams", u32::try_from(offer.ssrc_count()).unwrap_or(u32::MAX).saturating_add(2));
         // Sender reports then map to the time a picture was taken, not to when it happened to leave.
         rtpbin.set_property("rtcp-sync-send-time", false);
-        rtpbin.connect("new-jitterbuffer", false, |values| {
-            if let Some(jitterbuffer) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
-                // Else the very first packet waits for the full latency.
-                jitterbuffer.set_property("faststart-min-packets", 1u32);
-                // Else packets that are merely not there yet are asked for again and again.
-                jitterbuffer.set_property("rtx-next-seqnum", false);
-            }
-            None
-        });
+        repair::wait(&rtpbin, offer, patience);
     }
     let (role, heard) = (offer.role, heard.clone());
     webrtcbin.connect_deep_element_added(move |_, _, element| tune_inner(element, role, &heard, &returned));
@@ -76,6 +70,7 @@ fn tune_inner(element: &gst::Element, role: Role, heard: &Heard, returned: &Retu
     match factory.name().as_str() {
         // A live branch is in time already; waiting for the clock would add the jitter buffer's latency once more.
         "clocksync" => element.set_property("sync", false),
+        "rtpsession" if role == Role::Publisher => repair::ask_at_once(element),
         "rtpfunnel" => repeat_no_segment(element),
         "rtprtxsend" if role == Role::Publisher => never_retransmit(element),
         "rtprtxsend" => keep_history_short(element),

@@ -18,6 +18,7 @@ pub mod native;
 pub mod participant;
 pub mod process;
 pub mod reception;
+pub mod relay;
 pub mod replay;
 pub mod server;
 pub mod signaling;

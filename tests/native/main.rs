@@ -10,6 +10,7 @@
 mod common;
 
 mod flood;
+mod loss;
 mod media;
 mod minutes;
 mod moderation;

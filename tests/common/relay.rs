@@ -10,29 +10,29 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::common::native::Detour;
+use super::native::Detour;
 
 /// What happens to datagrams, both ways.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Conditions {
+pub struct Conditions {
     /// In a hundred, so many are lost.
-    pub(crate) loss: f64,
+    pub loss: f64,
     /// All are delayed by this,
-    pub(crate) delay: Duration,
+    pub delay: Duration,
     /// and each by up to this more.
-    pub(crate) jitter: Duration,
+    pub jitter: Duration,
 }
 
 /// A relay, which ends with the runtime that it was made in.
 #[derive(Debug)]
-pub(crate) struct Relay {
+pub struct Relay {
     address: IpAddr,
     conditions: Conditions,
     fronts: Mutex<HashMap<SocketAddr, SocketAddr>>,
 }
 
 impl Relay {
-    pub(crate) fn new(address: IpAddr, conditions: Conditions) -> Arc<Self> {
+    pub fn new(address: IpAddr, conditions: Conditions) -> Arc<Self> {
         Arc::new(Self { address, conditions, fronts: Mutex::default() })
     }
 
