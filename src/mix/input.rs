@@ -10,6 +10,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::MixError;
+use super::conceal::conceal;
 use crate::media::Kind;
 use crate::media::link::{Link, Outlet};
 use crate::media::pipeline::Pipeline;
@@ -46,6 +47,11 @@ impl Input {
         rounding: gst::ClockTime,
     ) -> Result<Self, MixError> {
         let fail = |step: &'static str| move |_| MixError::Graph { step };
+        if kind == Kind::Audio
+            && let Some(frames) = decode.by_name("rtp").and_then(|unpack| unpack.static_pad("src"))
+        {
+            conceal(&frames);
+        }
         let bin = gst::Bin::with_name(name);
         let mut link = Link::new("rtp", outlet.caps().as_ref());
         bin.add_many([link.element(), decode.upcast_ref()]).map_err(fail("filling an input"))?;
