@@ -10,7 +10,6 @@ use super::file::{MediaFile, half_made, size_of};
 use super::format::Content;
 use super::manifest::Manifest;
 use super::remux::{Source, remux};
-use crate::media::Kind;
 
 /// Puts one file in the place of those of `manifest`, the mix being the first. The others are deleted by the caller, once
 /// the manifest no longer has them.
@@ -18,7 +17,7 @@ pub(super) async fn merge(manifest: &Manifest, folder: &Path) -> Result<MediaFil
     let Some(mix) = manifest.files.first() else { return Err(OutputError::Graph { step: "looking for the mix" }) };
     let sources = manifest.files.iter().map(|file| Source {
         path: file.name.within(folder),
-        kinds: kinds(file),
+        streams: file.streams.clone(),
         title: title(manifest, file),
     });
     let path = mix.name.within(folder);
@@ -55,11 +54,6 @@ pub(super) fn is_due(manifest: &Manifest) -> bool {
 /// Deletes what was `merged`, once the manifest no longer has it.
 pub(super) fn tidy(merged: &[MediaFile], folder: &Path) {
     merged.iter().skip(1).for_each(|file| drop(std::fs::remove_file(file.name.within(folder))));
-}
-
-/// Of what the streams of a file are.
-pub(super) fn kinds(file: &MediaFile) -> Vec<Kind> {
-    file.streams.iter().map(|stream| stream.codec.kind()).collect()
 }
 
 fn title(manifest: &Manifest, file: &MediaFile) -> Option<String> {

@@ -13,13 +13,11 @@ use gstreamer as gst;
 use gstreamer_pbutils as gst_pbutils;
 
 use super::OutputError;
-use super::file::{MediaFile, half_made};
+use super::file::{MediaFile, Stream, half_made};
 use super::format::Container;
 use super::manifest::Manifest;
-use super::merge;
 use super::mp4;
 use super::remux::{Source, remux};
-use crate::media::Kind;
 
 /// How long it may take to read the head of a file.
 const READABLE_WITHIN: gst::ClockTime = gst::ClockTime::from_seconds(10);
@@ -29,7 +27,7 @@ pub(super) async fn repair(manifest: &Manifest, folder: &Path) -> (Vec<MediaFile
     let mut files = manifest.files.clone();
     let mut error = None;
     for file in &mut files {
-        match finalise(&file.name.within(folder), merge::kinds(file), manifest.format.container).await {
+        match finalise(&file.name.within(folder), file.streams.clone(), manifest.format.container).await {
             Ok(duration) => file.duration_ms = duration.mseconds(),
             Err(reason) => error = Some(format!("{}: {reason}", file.name.as_str())),
         }
@@ -38,9 +36,9 @@ pub(super) async fn repair(manifest: &Manifest, folder: &Path) -> (Vec<MediaFile
 }
 
 /// Makes `path` whole, and says how long it is.
-async fn finalise(path: &Path, kinds: Vec<Kind>, container: Container) -> Result<gst::ClockTime, OutputError> {
+async fn finalise(path: &Path, streams: Vec<Stream>, container: Container) -> Result<gst::ClockTime, OutputError> {
     let new = half_made(path);
-    let copied = copy(path, &new, kinds, container).await;
+    let copied = copy(path, &new, streams, container).await;
     let (path, new) = (path.to_owned(), new);
     let exchange = move || match copied.and_then(|()| measure(&new)) {
         Ok(duration) => {
@@ -58,7 +56,7 @@ async fn finalise(path: &Path, kinds: Vec<Kind>, container: Container) -> Result
     tokio::task::spawn_blocking(exchange).await.map_err(|_| OutputError::Graph { step: "replacing a file" })?
 }
 
-async fn copy(from: &Path, to: &Path, kinds: Vec<Kind>, container: Container) -> Result<(), OutputError> {
+async fn copy(from: &Path, to: &Path, streams: Vec<Stream>, container: Container) -> Result<(), OutputError> {
     let path = from.to_owned();
     let prepare = move || match container {
         // Torn by a loss of power, it would not play even where the repair fails.
@@ -67,7 +65,7 @@ async fn copy(from: &Path, to: &Path, kinds: Vec<Kind>, container: Container) ->
     };
     let prepared = tokio::task::spawn_blocking(prepare).await;
     let _unbounded = prepared.map_err(|_| OutputError::Graph { step: "preparing a repair" })??;
-    let source = Source { path: from.to_owned(), kinds, title: None };
+    let source = Source { path: from.to_owned(), streams, title: None };
     remux(vec![source], to.to_owned(), container).await
 }
 
