@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::OutputError;
 use super::catalogue::Catalogue;
 use super::checksum;
-use super::durable::Durable;
+use super::durable::{self, Durable};
 use super::file::MediaFile;
 use super::happening::{Happening, Tile, is_shared};
 use super::individual::{Individual, Report};
@@ -17,7 +17,6 @@ use super::manifest::{Manifest, Pause, State, manifest_path, unix_ms};
 use super::merge;
 use super::mixdown::Mixdown;
 use super::recording::{Command, Spec};
-use super::recovery;
 use super::space::{Limits, Space, megabytes};
 use crate::media::Kind;
 use crate::media::description::Descriptions;
@@ -29,6 +28,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How often, and for how long, a last manifest is written again that could not be written: on a full disk, say.
 const WRITE_AGAIN: Duration = Duration::from_secs(2);
 const WRITE_TRIES: u32 = 1800;
+/// How long what was written last may take to be on the disk.
+const KEEP: Duration = Duration::from_secs(10);
 /// How many times as long as writing notes took it does something else.
 const REST: u32 = 20;
 
@@ -49,6 +50,9 @@ pub(super) struct Take {
     unwritten: bool,
     rest_until: Instant,
     durable: Durable,
+    /// Whether it is known to have ended: from then on it may be deleted, and is not to come back.
+    ended: bool,
+    deleted: bool,
 }
 
 impl Take {
@@ -117,6 +121,8 @@ impl Take {
             unwritten: false,
             rest_until,
             durable,
+            ended: false,
+            deleted: false,
         })
     }
 
@@ -265,7 +271,7 @@ impl Take {
         }
     }
 
-    async fn tell(&self, done: oneshot::Sender<Manifest>, report: &watch::Sender<Manifest>) {
+    async fn tell(&mut self, done: oneshot::Sender<Manifest>, report: &watch::Sender<Manifest>) {
         self.write().await;
         report.send_replace(self.manifest.brief());
         // Whoever asked may have gone.
@@ -294,6 +300,7 @@ impl Take {
         }
         self.manifest.measure();
         self.manifest.weigh(self.catalogue.folder());
+        self.keep().await;
         self.merge().await;
         let mut written = self.write().await;
         report.send_replace(self.manifest.brief());
@@ -305,11 +312,25 @@ impl Take {
             tokio::time::sleep(WRITE_AGAIN).await;
             written = self.write().await;
         }
-        if self.manifest.state == State::Failed {
-            recovery::make_whole(&self.catalogue, &self.manifest).await;
-        } else {
-            checksum::note(&self.catalogue, &self.manifest).await;
+        let failed = self.manifest.state == State::Failed;
+        if !self.deleted && (failed || !checksum::note(&self.catalogue, &self.manifest).await) {
+            self.catalogue.hand_over(&self.manifest.id);
         }
+    }
+
+    /// Brings what was written to the disk: until then nobody is told that it is whole.
+    async fn keep(&mut self) {
+        let folder = self.catalogue.folder().to_owned();
+        let files: Vec<_> = self.manifest.files.iter().map(|file| file.name.within(&folder)).collect();
+        let kept = tokio::task::spawn_blocking(move || durable::keep(&files, &folder));
+        let reason = match tokio::time::timeout(KEEP, kept).await {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("the disk takes longer than {KEEP:?}"),
+        };
+        tracing::error!(recording = %self.manifest.id, reason, "what was recorded may not be on the disk");
+        self.manifest.error.get_or_insert_with(|| format!("a loss of power may cost it: {reason}"));
     }
 
     /// Makes one file of the tracks of a multitrack recording that is complete. Where that fails there are several.
@@ -319,24 +340,40 @@ impl Take {
         }
         // Should the server end meanwhile, all files are there and known.
         self.write().await;
-        match merge::merge(&self.manifest, self.catalogue.folder()).await {
+        let folder = self.catalogue.folder().to_owned();
+        match merge::merge(&self.manifest, &folder, self.catalogue.kept()).await {
             Ok(whole) => {
                 let merged = std::mem::replace(&mut self.manifest.files, vec![whole]);
-                self.manifest.weigh(self.catalogue.folder());
+                self.manifest.weigh(&folder);
                 self.write().await;
-                merge::tidy(&merged, self.catalogue.folder());
+                merge::tidy(&merged, &folder);
             }
             Err(error) => {
                 tracing::error!(%error, recording = %self.manifest.id, "the tracks stay in files of their own");
-                self.manifest.error = Some(format!("the tracks are in files of their own: {error}"));
+                self.manifest.error = Some(merge::apart(&error));
             }
         }
     }
 
     /// Whether the manifest is up to date on the disk.
-    pub(super) async fn write(&self) -> bool {
-        let saved = self.catalogue.save(&self.manifest).await;
-        saved.inspect_err(|error| tracing::error!(%error, "a manifest is not up to date")).is_ok()
+    pub(super) async fn write(&mut self) -> bool {
+        let saved = match self.ended {
+            true => self.catalogue.save_again(&self.manifest).await,
+            false => self.catalogue.save(&self.manifest).await.map(|()| true),
+        };
+        match saved {
+            Ok(true) => self.ended = !self.manifest.state.is_running(),
+            Ok(false) => {
+                // What was made of it meanwhile goes, too.
+                self.deleted = true;
+                merge::delete(&self.manifest.files, self.catalogue.folder());
+            }
+            Err(error) => {
+                tracing::error!(%error, "a manifest is not up to date");
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -385,3 +422,6 @@ fn hear(individual: &Individual, happening: &Happening) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

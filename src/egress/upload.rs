@@ -15,7 +15,6 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-mod backoff;
 mod compare;
 mod send;
 mod target;
@@ -24,6 +23,7 @@ use self::compare::Expected;
 use self::send::Source;
 use self::target::Target;
 use super::OutputError;
+use super::backoff;
 use super::catalogue::{Catalogue, Job};
 use super::manifest::{Manifest, Upload, UploadState, manifest_path, unix_ms};
 use crate::config;

@@ -96,8 +96,8 @@ impl Catalogue {
     /// A new server tries everything at once, and as long as if nothing had been tried. Files that a former one
     /// wanted to delete after their upload are deleted.
     pub(in crate::egress) async fn begin_uploads(&self) -> Result<(), OutputError> {
-        sqlx::query(FRESH).bind(now()).execute(&self.index.pool).await?;
-        let away: Vec<String> = sqlx::query_scalar(AWAY).fetch_all(&self.index.pool).await?;
+        sqlx::query(FRESH).bind(now()).execute(&self.index.pool()).await?;
+        let away: Vec<String> = sqlx::query_scalar(AWAY).fetch_all(&self.index.pool()).await?;
         for text in &away {
             self.delete_media(&read(text)?).await?;
         }
@@ -106,8 +106,8 @@ impl Catalogue {
 
     /// What is due first, be it now or later.
     pub(in crate::egress) async fn next_upload(&self) -> Result<Option<Job>, OutputError> {
-        sqlx::query(ENQUEUE).bind(now()).execute(&self.index.pool).await?;
-        let found: Option<(String, i64, i64, i64)> = sqlx::query_as(NEXT).fetch_optional(&self.index.pool).await?;
+        sqlx::query(ENQUEUE).bind(now()).execute(&self.index.pool()).await?;
+        let found: Option<(String, i64, i64, i64)> = sqlx::query_as(NEXT).fetch_optional(&self.index.pool()).await?;
         let Some((text, queued_at, failures, next_at)) = found else { return Ok(None) };
         Ok(Some(Job {
             recording: read(&text)?,
@@ -126,13 +126,13 @@ impl Catalogue {
     pub(in crate::egress) async fn postpone(&self, job: &Job, wait: Duration) -> Result<(), OutputError> {
         let next_at = now().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         let query = sqlx::query(POSTPONE).bind(i64::from(job.failures) + 1).bind(next_at);
-        query.bind(job.recording.id.as_str()).execute(&self.index.pool).await?;
+        query.bind(job.recording.id.as_str()).execute(&self.index.pool()).await?;
         Ok(())
     }
 
     /// Takes a recording off the queue, to which it comes back while its upload is pending.
     pub(in crate::egress) async fn dequeue(&self, id: &RecordingId) -> Result<(), OutputError> {
-        sqlx::query(DEQUEUE).bind(id.as_str()).execute(&self.index.pool).await?;
+        sqlx::query(DEQUEUE).bind(id.as_str()).execute(&self.index.pool()).await?;
         Ok(())
     }
 

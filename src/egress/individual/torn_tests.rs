@@ -81,8 +81,8 @@ async fn pictures_of_several_sizes_are_all_in_the_file_that_is_made_whole() {
     write_and_cut_off(&path).await;
     let before = seen(&path);
 
-    let (files, error) = repair(&manifest, folder.path()).await;
-    assert_eq!(error, None);
+    let (files, failure) = repair(&manifest, folder.path(), 0).await;
+    assert_eq!(failure, None);
     let after = seen(&path);
     assert_eq!(after, before, "nothing is lost");
     for size in SIZES {
