@@ -227,10 +227,10 @@ impl Catalogue {
         Ok(Some(manifest))
     }
 
-    /// What ended first and may be deleted: not the last copy of what is to be uploaded. If `here`, only of what has
-    /// files here.
-    pub(super) async fn oldest(&self, here: bool) -> Result<Option<Manifest>, OutputError> {
-        self.index.oldest(here, self.uploads).await
+    /// What ended first, or first `after` another, and may be deleted: not the last copy of what is to be uploaded. If
+    /// `here`, only of what has files here.
+    pub(super) async fn oldest(&self, here: bool, after: Option<&Manifest>) -> Result<Option<Manifest>, OutputError> {
+        self.index.oldest(here, self.uploads, after).await
     }
 
     /// What has ended and has no checksum, or is not whole.

@@ -35,7 +35,8 @@ const REMOVE: &str = "DELETE FROM recordings WHERE id = $1";
 const ALL: &str = "SELECT id FROM recordings";
 const EVERYTHING: &str = "SELECT manifest FROM recordings";
 const OLDEST: &str = "SELECT manifest FROM recordings WHERE ended_at IS NOT NULL \
-    AND (here = TRUE OR $1 = FALSE) AND (upload = 'done' OR bytes = 0 OR $2 = FALSE) ORDER BY ended_at, id LIMIT 1";
+    AND (here = TRUE OR $1 = FALSE) AND (upload = 'done' OR bytes = 0 OR $2 = FALSE) \
+    AND (ended_at > $3 OR (ended_at = $3 AND id > $4)) ORDER BY ended_at, id LIMIT 1";
 const UNFINISHED: &str = "SELECT id FROM recordings WHERE ended_at IS NOT NULL \
     AND (checked = FALSE OR state = 'interrupted') ORDER BY started_at, id";
 
@@ -159,9 +160,16 @@ impl Index {
         Ok(all.iter().map(|id| RecordingId::from_remote(id)).collect())
     }
 
-    /// What ended first: of all, of those with files here, of those that are uploaded, or of those with both.
-    pub(super) async fn oldest(&self, here: bool, uploaded: bool) -> Result<Option<Manifest>, OutputError> {
-        let query = sqlx::query_scalar(OLDEST).bind(here).bind(uploaded);
+    /// What ended first, or first `after` another: of all, of those with files here, of those that are uploaded, or of those
+    /// with both.
+    pub(super) async fn oldest(
+        &self,
+        here: bool,
+        uploaded: bool,
+        after: Option<&Manifest>,
+    ) -> Result<Option<Manifest>, OutputError> {
+        let (ended_at, id) = after.map_or((-1, ""), |after| (after.ended_at.map_or(-1, big), after.id.as_str()));
+        let query = sqlx::query_scalar(OLDEST).bind(here).bind(uploaded).bind(ended_at).bind(id);
         let found: Option<String> = query.fetch_optional(&self.pool()).await?;
         found.map(|text| read(&text)).transpose()
     }
