@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use gstreamer as gst;
 use tokio::sync::{Mutex, Notify, watch};
 
+mod discards;
 mod filter;
 mod index;
 mod opening;
@@ -45,8 +46,8 @@ pub struct Catalogue {
     kept: u64,
     /// What ended and is not whole: somebody else has to look after it.
     unfinished: watch::Sender<Vec<RecordingId>>,
-    /// What was deleted before its upload was done.
-    removed: watch::Sender<Vec<Manifest>>,
+    /// What was deleted before its upload was done, lately.
+    removed: watch::Sender<Vec<RecordingId>>,
 }
 
 impl Catalogue {
@@ -222,7 +223,7 @@ impl Catalogue {
         let known = [thumbnail::path(&self.folder, id), unreadable_path(&self.folder, id)].into_iter().chain(media);
         let paths: Vec<_> = known.chain([manifest_path(&self.folder, id)]).collect();
         blocking(move || paths.iter().try_for_each(|path| delete(path))).await?;
-        self.index.remove(id).await?;
+        self.index.remove(id, self.uploads).await?;
         self.note_removal(&manifest);
         Ok(Some(manifest))
     }

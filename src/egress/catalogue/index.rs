@@ -1,7 +1,7 @@
 //! The recordings in a database, so that one finds some among many: SQLite, and no SQL that PostgreSQL refuses.
 //!
-//! It holds the manifests without what happened, and nothing that is not in them but when an upload is tried next: lost,
-//! it is made anew.
+//! It holds the manifests without what happened, and nothing that is not in them but when an upload is tried next, and what
+//! is still to be deleted elsewhere: lost, it is made anew.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
+use super::discards;
 use super::filter::Filter;
 use crate::egress::OutputError;
 use crate::egress::happening::word;
@@ -86,9 +87,15 @@ impl Index {
     }
 
     /// From now on it is `lasting`.
-    pub(super) fn give_way_to(&self, lasting: &Self) {
+    pub(super) async fn give_way_to(&self, lasting: &Self) -> Result<(), OutputError> {
+        let buried: Vec<String> = sqlx::query_scalar(discards::BURIED).fetch_all(&self.pool()).await?;
+        for text in &buried {
+            let id = read(text)?.id;
+            sqlx::query(discards::BRING).bind(id.as_str()).bind(text).execute(&lasting.pool()).await?;
+        }
         *self.pool.write().unwrap_or_else(PoisonError::into_inner) = lasting.pool();
         self.lasts.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Whether a recording was removed while this was not on the disk.
@@ -100,7 +107,7 @@ impl Index {
     pub(super) async fn follow(&self, manifests: &[Manifest]) -> Result<(), OutputError> {
         let known: HashSet<&RecordingId> = manifests.iter().map(|manifest| &manifest.id).collect();
         for id in self.ids().await?.iter().filter(|id| !known.contains(id)) {
-            self.remove(id).await?;
+            self.remove(id, false).await?;
         }
         for manifest in manifests {
             // What it says so far may be of no use.
@@ -141,8 +148,13 @@ impl Index {
         found.map(|text| read(&text)).transpose()
     }
 
-    pub(super) async fn remove(&self, id: &RecordingId) -> Result<(), OutputError> {
-        sqlx::query(REMOVE).bind(id.as_str()).execute(&self.pool()).await?;
+    /// Removes a recording, and notes that what is stored of it elsewhere has to go: if its upload was begun, or `may_be_sent`,
+    /// and is not done.
+    pub(super) async fn remove(&self, id: &RecordingId, may_be_sent: bool) -> Result<(), OutputError> {
+        let mut transaction = self.pool().begin().await?;
+        sqlx::query(discards::BURY).bind(id.as_str()).bind(may_be_sent).execute(&mut *transaction).await?;
+        sqlx::query(REMOVE).bind(id.as_str()).execute(&mut *transaction).await?;
+        transaction.commit().await?;
         if !self.lasts() {
             self.removed.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
         }
@@ -257,6 +269,16 @@ mod tests {
         let recordings = include_str!("migrations/0001_recordings.sql");
         let checked = include_str!("migrations/0002_checked.sql");
         let uploads = include_str!("migrations/0003_uploads.sql");
+        let discards = [
+            include_str!("migrations/0004_discards.sql"),
+            discards::BURY,
+            discards::BRING,
+            discards::BURIED,
+            discards::NEXT,
+            discards::FRESH,
+            discards::POSTPONE,
+            discards::FORGET,
+        ];
         let queue = [queue::ENQUEUE, queue::FRESH, queue::NEXT, queue::POSTPONE, queue::DEQUEUE, queue::AWAY];
         let index = [
             SAVE,
@@ -272,7 +294,7 @@ mod tests {
             uploads,
             &select,
         ];
-        for sql in index.into_iter().chain(queue) {
+        for sql in index.into_iter().chain(queue).chain(discards) {
             Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
     }

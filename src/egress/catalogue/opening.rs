@@ -81,7 +81,7 @@ impl Catalogue {
             Ok(known)
         });
         lasting.follow(&known.await?).await?;
-        self.index.give_way_to(&lasting);
+        self.index.give_way_to(&lasting).await?;
         tracing::info!("there is space again: the index of recordings is on the disk");
         Ok(())
     }

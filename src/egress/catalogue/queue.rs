@@ -68,10 +68,10 @@ impl Catalogue {
         self.get(id).await
     }
 
-    /// Says that a recording is gone: what is stored of it has to go too, unless its upload was done.
+    /// Says that a recording is gone: its upload ends, unless it was done.
     pub(super) fn note_removal(&self, manifest: &Manifest) {
         if self.uploads && !is_done(manifest) {
-            self.removed.send_modify(|removed| removed.push(manifest.clone()));
+            self.removed.send_modify(|removed| removed.push(manifest.id.clone()));
             self.changed.notify_one();
         }
     }
@@ -80,12 +80,12 @@ impl Catalogue {
     pub(in crate::egress) async fn removed(&self, id: &RecordingId) {
         let mut removed = self.removed.subscribe();
         // The sender is here and lives as long.
-        let _ = removed.wait_for(|removed| removed.iter().any(|manifest| manifest.id == *id)).await;
+        let _ = removed.wait_for(|removed| removed.contains(id)).await;
     }
 
-    /// What was deleted before its upload was done, each once.
-    pub(in crate::egress) fn take_removed(&self) -> Vec<Manifest> {
-        self.removed.send_replace(Vec::new())
+    /// No upload goes on that was begun before.
+    pub(in crate::egress) fn forget_removed(&self) {
+        self.removed.send_replace(Vec::new());
     }
 
     /// Until a recording may have become due, or was deleted.
@@ -96,6 +96,7 @@ impl Catalogue {
     /// A new server tries everything at once, and as long as if nothing had been tried. Files that a former one
     /// wanted to delete after their upload are deleted.
     pub(in crate::egress) async fn begin_uploads(&self) -> Result<(), OutputError> {
+        self.begin_discards().await?;
         sqlx::query(FRESH).bind(now()).execute(&self.index.pool()).await?;
         let away: Vec<String> = sqlx::query_scalar(AWAY).fetch_all(&self.index.pool()).await?;
         for text in &away {
