@@ -251,6 +251,11 @@ impl Catalogue {
         self.unfinished.send_replace(Vec::new())
     }
 
+    /// Whether recordings are uploaded.
+    pub(super) fn uploads(&self) -> bool {
+        self.uploads
+    }
+
     /// Whether the files of a recording may become others: not once their upload may have begun.
     pub(super) fn may_change(&self, manifest: &Manifest) -> bool {
         manifest.upload.is_none() && !(self.uploads && manifest.is_checked())

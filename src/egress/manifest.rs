@@ -263,8 +263,10 @@ impl Manifest {
         let path = manifest_path(folder, &self.id);
         let new = half_made(&path);
         let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::from).map_err(OutputError::file(&path))?;
-        std::fs::write(&new, text).map_err(OutputError::file(&new))?;
-        durable::replace(&new, &path).map_err(OutputError::file(&path))
+        let written = std::fs::write(&new, text).map_err(OutputError::file(&new));
+        let replaced = written.and_then(|()| durable::replace(&new, &path).map_err(OutputError::file(&path)));
+        // Half of one on a full disk is in the way of what makes space.
+        replaced.inspect_err(|_| drop(std::fs::remove_file(&new)))
     }
 
     /// Reads a manifest.

@@ -1,7 +1,8 @@
 //! What a former server left unfinished is made whole, and what failed: one recording at a time, beside the calls.
 //!
 //! What does not work now, since the disk is full or slow, is tried again, after twice as long each time. A file with which
-//! something is wrong is tried so often, and again by the next server; for space it is waited as long as it takes.
+//! something is wrong is tried so often, and again by the next server; for space it is waited as long as it takes, but not
+//! for ever where an upload waits for it, which may be what makes space.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ const FIRST: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_secs(60);
 /// How often a file is tried with which something is wrong.
 const TRIES: u32 = 6;
+/// How often space is looked for before a recording is uploaded as it is: for some two hours.
+const LOOKS: u32 = 120;
 
 /// Finalises all recordings that were interrupted or failed, also those that are handed over later, and notes the checksums
 /// that nobody else came to. Never ends by itself; can be ended at any time. Must be called within a Tokio runtime.
@@ -67,7 +70,7 @@ async fn work(catalogue: &Arc<Catalogue>, first: Duration) {
         let now = Instant::now();
         while let Some(index) = cases.iter().position(|case| case.due <= now) {
             let mut case = cases.remove(index);
-            let outcome = attend(catalogue, &case.id, case.failures + 1 >= TRIES).await;
+            let outcome = attend(catalogue, &case.id, case.failures.saturating_add(1)).await;
             if outcome != Outcome::Done {
                 case.failures = case.failures.saturating_add(1);
                 case.due = Instant::now() + wait(outcome, first, case.failures);
@@ -99,8 +102,9 @@ fn wait(outcome: Outcome, first: Duration, failures: u32) -> Duration {
     if outcome == Outcome::NeedsSpace { wait.min(LOOK) } else { wait }
 }
 
-/// Does what is to be done for a recording, for the `last` time or not.
-async fn attend(catalogue: &Arc<Catalogue>, id: &RecordingId, last: bool) -> Outcome {
+/// Does what is to be done for a recording, for so many times with this.
+async fn attend(catalogue: &Arc<Catalogue>, id: &RecordingId, tries: u32) -> Outcome {
+    let last = tries >= TRIES;
     let manifest = match catalogue.manifest(id).await {
         Ok(Some(manifest)) => manifest,
         Ok(None) => return Outcome::Done,
@@ -111,7 +115,7 @@ async fn attend(catalogue: &Arc<Catalogue>, id: &RecordingId, last: bool) -> Out
     };
     let is_apart = manifest.state == State::Complete && manifest.error.is_none() && merge::is_due(&manifest);
     if catalogue.may_change(&manifest) && (needs_repair(&manifest) || is_apart) {
-        make_whole(catalogue, &manifest, last).await
+        make_whole(catalogue, &manifest, tries).await
     } else if checksum::note(catalogue, &manifest).await || last {
         Outcome::Done
     } else {
@@ -129,7 +133,8 @@ fn needs_repair(manifest: &Manifest) -> bool {
 }
 
 /// Finalises the files of a recording that was cut off, makes one of those that are to be one, and notes what became of them.
-async fn make_whole(catalogue: &Arc<Catalogue>, manifest: &Manifest, last: bool) -> Outcome {
+async fn make_whole(catalogue: &Arc<Catalogue>, manifest: &Manifest, tries: u32) -> Outcome {
+    let (last, may_wait) = (tries >= TRIES, tries < LOOKS || !catalogue.uploads());
     let (folder, kept) = (catalogue.folder(), catalogue.kept());
     let (files, failure) = match needs_repair(manifest) {
         true => repair(manifest, folder, kept).await,
@@ -138,7 +143,7 @@ async fn make_whole(catalogue: &Arc<Catalogue>, manifest: &Manifest, last: bool)
     match &failure {
         None => tracing::info!(recording = %manifest.id, "a recording that was cut off is whole again"),
         Some(Failure { reason, .. }) => {
-            tracing::warn!(recording = %manifest.id, reason, last, "a recording stays as it is: it plays up to where it was cut off");
+            tracing::warn!(recording = %manifest.id, reason, tries, "a recording stays as it is: it plays up to where it was cut off");
         }
     }
     let mut error = failure.as_ref().map(|failure| failure.reason.clone());
@@ -160,7 +165,7 @@ async fn make_whole(catalogue: &Arc<Catalogue>, manifest: &Manifest, last: bool)
     }
     match (noted, failure) {
         (Some(false), _) => Outcome::Done,
-        (Some(true), Some(failure)) if failure.needs_space => Outcome::NeedsSpace,
+        (Some(true), Some(failure)) if failure.needs_space && may_wait => Outcome::NeedsSpace,
         (Some(true), Some(_)) if !last => Outcome::Again,
         (Some(true), _) => finish(catalogue, &manifest.id, last).await,
         (None, _) => Outcome::NeedsSpace,

@@ -68,12 +68,27 @@ async fn what_lacks_space_is_left_as_it_is_and_made_whole_later() {
     assert!(lacking.error.as_ref().is_some_and(|error| error.contains("make space")), "{lacking:?}");
     assert!(!lacking.is_checked(), "it is not to be uploaded as it is");
     assert!(std::fs::read(&path).unwrap() == before && !half_made(&path).exists());
+    assert_eq!(attend(&catalogue, &manifest.id, u32::MAX).await, Outcome::NeedsSpace);
     drop(catalogue);
 
     let catalogue = open(folder.path(), 0).await;
     let whole = recovered(&catalogue, FIRST, &manifest.id, is_whole).await;
     assert_eq!(whole.error, None);
     assert!((1_900..2_200).contains(&whole.duration_ms), "{whole:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_be_uploaded_does_not_wait_for_space_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = recording(Content::Audio, State::Recording, 1);
+    record(&manifest, folder.path(), 1);
+    manifest.write(folder.path()).unwrap();
+    let catalogue = Arc::new(Catalogue::open(folder.path()).await.unwrap().keeping(ALL).with_uploads());
+    for (tries, outcome) in [(1, Outcome::NeedsSpace), (TRIES, Outcome::NeedsSpace), (LOOKS, Outcome::Done)] {
+        assert_eq!(attend(&catalogue, &manifest.id, tries).await, outcome);
+        let known = catalogue.get(&manifest.id).await.unwrap().unwrap();
+        assert_eq!((known.state, known.is_checked()), (State::Interrupted, outcome == Outcome::Done));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +127,7 @@ async fn what_is_beyond_repair_is_known_as_it_is_until_the_next_start() {
 
     record(&manifest, folder.path(), 2);
     let catalogue = Arc::new(Catalogue::open(folder.path()).await.unwrap().with_uploads());
-    assert_eq!(attend(&catalogue, &manifest.id, false).await, Outcome::Done);
+    assert_eq!(attend(&catalogue, &manifest.id, 1).await, Outcome::Done);
     let same = catalogue.get(&manifest.id).await.unwrap().unwrap();
     assert_eq!(same, given_up, "what is being uploaded does not change");
     drop(catalogue);
