@@ -147,7 +147,7 @@ pub struct Disk {
     pub warn_mb: u64,
     /// Below this, no recording begins.
     pub refuse_mb: u64,
-    /// Below this, recordings are ended.
+    /// Below this, recordings are ended, and no file is written anew.
     pub stop_mb: u64,
     /// Below this, the oldest recordings are deleted; 0 deletes none.
     pub make_room_mb: u64,

@@ -49,6 +49,7 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         .await
         .with_context(|| format!("the folder of recordings, {}, cannot be used", config.recordings.display()))?;
     let uploader = Uploader::new(&config.upload, &config.recordings)?;
+    let catalogue = catalogue.keeping(config.disk.stop_mb.saturating_mul(1_000_000));
     let catalogue = Arc::new(if uploader.is_some() { catalogue.with_uploads() } else { catalogue });
     let upload = uploader.map(|uploader| tokio::spawn(uploader.run(Arc::clone(&catalogue))));
     let recovery = tokio::spawn(recovery::run(Arc::clone(&catalogue)));

@@ -1,19 +1,21 @@
 //! The recordings there are.
 //!
-//! The manifests in the folder are the truth: whoever removes one by hand removes the recording. The index of them is made
-//! good when the catalogue is opened, and finds what is asked for.
+//! The manifests in the folder are the truth: whoever removes one by hand, with its media, removes the recording. The index
+//! of them is made good when the catalogue is opened, and finds what is asked for. It also stands in for a manifest that is
+//! lost, and for the end of a recording that could not be written.
 //!
 //! Invariant: one change at a time, and each first to the manifest, then to the index.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use gstreamer as gst;
 use tokio::sync::{Mutex, Notify, watch};
 
+mod discards;
 mod filter;
 mod index;
+mod opening;
 mod queue;
 
 pub use filter::{Filter, Page};
@@ -21,8 +23,8 @@ pub use filter::{Filter, Page};
 use self::index::Index;
 pub(super) use self::queue::Job;
 use super::OutputError;
-use super::file::{half_made, sweep};
-use super::manifest::{Manifest, State, manifest_path, unix_ms};
+use super::file::half_made;
+use super::manifest::{Manifest, manifest_path, unix_ms, unreadable_path};
 use super::thumbnail;
 use crate::id::RecordingId;
 
@@ -40,51 +42,43 @@ pub struct Catalogue {
     uploads: bool,
     /// Something has ended, and its checksums are known.
     changed: Notify,
-    /// What was deleted before its upload was done.
-    removed: watch::Sender<Vec<Manifest>>,
+    /// How much space is left free by what writes files anew.
+    kept: u64,
+    /// What ended and is not whole: somebody else has to look after it.
+    unfinished: watch::Sender<Vec<RecordingId>>,
+    /// What was deleted before its upload was done, lately.
+    removed: watch::Sender<Vec<RecordingId>>,
 }
 
 impl Catalogue {
     /// Opens the folder, making it if need be. Recordings that a former server left unfinished become interrupted, so
-    /// open it before any recording starts.
+    /// open it before any recording starts. A disk that is full is no hindrance: what cannot be written is written later.
     ///
     /// # Errors
     /// When the folder cannot be made or read, or the index not be used.
     pub async fn open(folder: &Path) -> Result<Self, OutputError> {
-        let there = folder.to_owned();
-        let manifests = blocking(move || {
-            std::fs::create_dir_all(&there).map_err(OutputError::file(&there))?;
-            let mut all = manifests(&there)?;
-            sweep(&there, all.iter().map(|manifest| &manifest.id));
-            all.iter_mut().filter(|manifest| manifest.state.is_running()).try_for_each(|manifest| {
-                interrupt(manifest, &there);
-                manifest.write(&there)
-            })?;
-            Ok(all)
-        })
-        .await?;
-        let index = Index::open(&folder.join(INDEX)).await?;
-        let known: HashSet<&str> = manifests.iter().map(|manifest| manifest.id.as_str()).collect();
-        for id in index.ids().await? {
-            if !known.contains(id.as_str()) {
-                tracing::info!(recording = %id, "a recording was removed by hand");
-                index.remove(&id).await?;
-            }
-        }
-        for manifest in &manifests {
-            if index.get(&manifest.id).await?.as_ref() != Some(&manifest.brief()) {
-                index.save(manifest).await?;
-            }
-        }
         Ok(Self {
             folder: folder.to_owned(),
-            index,
+            index: opening::open(folder).await?,
             changes: Mutex::new(()),
             thumbnails: Mutex::new(()),
             uploads: false,
             changed: Notify::new(),
+            kept: 0,
+            unfinished: watch::Sender::new(Vec::new()),
             removed: watch::Sender::new(Vec::new()),
         })
+    }
+
+    /// Says how much space merges and repairs have to leave free, in bytes.
+    #[must_use]
+    pub fn keeping(self, bytes: u64) -> Self {
+        Self { kept: bytes, ..self }
+    }
+
+    /// How much space merges and repairs have to leave free, in bytes.
+    pub(super) fn kept(&self) -> u64 {
+        self.kept
     }
 
     /// The folder.
@@ -120,7 +114,11 @@ impl Catalogue {
     pub async fn manifest(&self, id: &RecordingId) -> Result<Option<Manifest>, OutputError> {
         let Some(known) = self.index.get(id).await? else { return Ok(None) };
         let path = manifest_path(&self.folder, &known.id);
-        blocking(move || Manifest::read(&path)).await.map(Some)
+        let found = blocking(move || Manifest::read(&path)).await?;
+        // That it has ended could not be written: the disk is full.
+        let is_behind = found.state.is_running() && !known.state.is_running();
+        let ended = |found: Manifest| Manifest { events: found.events, events_lost: found.events_lost, ..known };
+        Ok(Some(if is_behind { ended(found) } else { found }))
     }
 
     /// The file of that name of one recording, or its first, if there is one.
@@ -186,6 +184,16 @@ impl Catalogue {
         self.write(manifest).await
     }
 
+    /// As [`Catalogue::save`] of what was saved before, unless it was deleted meanwhile. Says whether it was still there.
+    pub(super) async fn save_again(&self, manifest: &Manifest) -> Result<bool, OutputError> {
+        let _one = self.changes.lock().await;
+        if self.index.get(&manifest.id).await?.is_none() {
+            return Ok(false);
+        }
+        self.write(manifest).await?;
+        Ok(true)
+    }
+
     /// Changes what is known of a recording, and says whether it was still there to be changed.
     pub(super) async fn update(
         &self,
@@ -212,30 +220,45 @@ impl Catalogue {
         }
         // The manifest goes last: until then the recording is known, and can be deleted again.
         let media = manifest.files.iter().map(|file| file.name.within(&self.folder));
-        let known = [thumbnail::path(&self.folder, id)].into_iter().chain(media);
+        let known = [thumbnail::path(&self.folder, id), unreadable_path(&self.folder, id)].into_iter().chain(media);
         let paths: Vec<_> = known.chain([manifest_path(&self.folder, id)]).collect();
         blocking(move || paths.iter().try_for_each(|path| delete(path))).await?;
-        self.index.remove(id).await?;
+        self.index.remove(id, self.uploads).await?;
         self.note_removal(&manifest);
         Ok(Some(manifest))
     }
 
-    /// What ended first and may be deleted: not the last copy of what is to be uploaded. If `here`, only of what has
-    /// files here.
-    pub(super) async fn oldest(&self, here: bool) -> Result<Option<Manifest>, OutputError> {
-        self.index.oldest(here, self.uploads).await
+    /// What ended first, or first `after` another, and may be deleted: not the last copy of what is to be uploaded. If
+    /// `here`, only of what has files here.
+    pub(super) async fn oldest(&self, here: bool, after: Option<&Manifest>) -> Result<Option<Manifest>, OutputError> {
+        self.index.oldest(here, self.uploads, after).await
     }
 
-    /// What has ended and has no checksum.
-    pub(super) async fn unchecked(&self) -> Result<Vec<Manifest>, OutputError> {
-        let mut all = Vec::new();
-        for id in self.index.unchecked().await? {
-            match self.manifest(&id).await {
-                Ok(manifest) => all.extend(manifest),
-                Err(error) => tracing::warn!(recording = %id, %error, "a recording is left as it is"),
-            }
-        }
-        Ok(all)
+    /// What has ended and has no checksum, or is not whole.
+    pub(super) async fn unfinished(&self) -> Result<Vec<RecordingId>, OutputError> {
+        self.index.unfinished().await
+    }
+
+    /// Says that a recording has ended and is not whole. Nobody else may change its files from now on.
+    pub(super) fn hand_over(&self, id: &RecordingId) {
+        self.unfinished.send_modify(|unfinished| unfinished.push(id.clone()));
+    }
+
+    /// Until something is handed over.
+    pub(super) async fn handed_over(&self) -> Vec<RecordingId> {
+        // The sender is here and lives as long.
+        let _ = self.unfinished.subscribe().wait_for(|unfinished| !unfinished.is_empty()).await;
+        self.unfinished.send_replace(Vec::new())
+    }
+
+    /// Whether recordings are uploaded.
+    pub(super) fn uploads(&self) -> bool {
+        self.uploads
+    }
+
+    /// Whether the files of a recording may become others: not once their upload may have begun.
+    pub(super) fn may_change(&self, manifest: &Manifest) -> bool {
+        manifest.upload.is_none() && !(self.uploads && manifest.is_checked())
     }
 
     async fn write(&self, manifest: &Manifest) -> Result<(), OutputError> {
@@ -254,34 +277,6 @@ impl Catalogue {
             manifest.duration_ms = manifest.elapsed_ms(unix_ms(SystemTime::now()));
         }
     }
-}
-
-/// A former server left it unfinished.
-fn interrupt(manifest: &mut Manifest, folder: &Path) {
-    let touched = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    let written = manifest.files.iter().filter_map(|file| touched(file.name.within(folder))).max();
-    let ended = unix_ms(written.unwrap_or_else(SystemTime::now)).max(manifest.started_at);
-    manifest.state = State::Interrupted;
-    manifest.ended_at = Some(ended);
-    manifest.duration_ms = manifest.elapsed_ms(ended);
-    manifest.weigh(folder);
-    tracing::warn!(recording = %manifest.id, bytes = manifest.bytes, "a recording was interrupted; it plays up to that moment");
-}
-
-fn manifests(folder: &Path) -> Result<Vec<Manifest>, OutputError> {
-    let entries = std::fs::read_dir(folder).map_err(OutputError::file(folder))?;
-    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    let manifests = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-    Ok(manifests
-        .filter_map(|path| match Manifest::read(&path) {
-            // A manifest speaks of the recording beside it only.
-            Ok(manifest) => (manifest_path(folder, &manifest.id) == path).then_some(manifest),
-            Err(error) => {
-                tracing::warn!(%error, "a manifest is not readable: its recording is not listed");
-                None
-            }
-        })
-        .collect())
 }
 
 fn delete(path: &Path) -> Result<(), OutputError> {
@@ -303,7 +298,7 @@ mod tests {
     use super::*;
     use crate::egress::file::{FileName, MediaFile};
     use crate::egress::format::{Choice, Container};
-    use crate::egress::manifest::Attendee;
+    use crate::egress::manifest::{Attendee, State, Upload, UploadState};
     use crate::id::ParticipantId;
     use crate::media::Codec;
 
@@ -385,6 +380,39 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_manifest_that_is_lost_is_made_anew_from_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let [torn, lost, runs] = [State::Complete, State::Complete, State::Recording].map(|state| manifest(1, state));
+        let mut away = manifest(4, State::Complete);
+        let (location, uploaded_at) = ("s3://films/".to_owned(), Some(5));
+        let state = UploadState::Done;
+        away.upload = Some(Box::new(Upload { state, location, uploaded_at, local_deleted: true, error: None }));
+        let catalogue = Catalogue::open(folder.path()).await.unwrap();
+        for each in [&torn, &lost, &runs, &away] {
+            catalogue.save(each).await.unwrap();
+            std::fs::write(media(each, folder.path()), "media").unwrap();
+        }
+        drop(catalogue);
+        std::fs::write(manifest_path(folder.path(), &torn.id), "{\"id\":").unwrap();
+        for each in [&lost, &runs, &away] {
+            std::fs::remove_file(manifest_path(folder.path(), &each.id)).unwrap();
+        }
+        std::fs::remove_file(media(&away, folder.path())).unwrap();
+        for _ in 0..2 {
+            let catalogue = Catalogue::open(folder.path()).await.unwrap();
+            for each in [&torn, &lost, &away] {
+                assert_eq!(catalogue.manifest(&each.id).await.unwrap().as_ref(), Some(each));
+                assert_eq!(Manifest::read(&manifest_path(folder.path(), &each.id)).unwrap(), *each);
+            }
+            assert_eq!(catalogue.get(&runs.id).await.unwrap().map(|entry| entry.state), Some(State::Interrupted));
+        }
+        let kept = unreadable_path(folder.path(), &torn.id);
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "{\"id\":", "it may be of use to somebody");
+        Catalogue::open(folder.path()).await.unwrap().remove(&torn.id).await.unwrap().unwrap();
+        assert!(!kept.exists(), "what is deleted is gone");
     }
 
     #[tokio::test]

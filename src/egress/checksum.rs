@@ -11,14 +11,17 @@ use super::catalogue::Catalogue;
 use super::file::FileName;
 use super::manifest::Manifest;
 
-/// Notes the checksums of the files of a recording that has ended. One of several that is not there is no file of it.
-pub(super) async fn note(catalogue: &Arc<Catalogue>, manifest: &Manifest) {
+/// Notes the checksums of the files of a recording that has ended, and says whether that worked. One of several that is not
+/// there is no file of it.
+pub(super) async fn note(catalogue: &Arc<Catalogue>, manifest: &Manifest) -> bool {
+    let mut noted = true;
     for file in manifest.files.iter().filter(|file| file.sha256.is_none()) {
-        note_one(catalogue, manifest, &file.name).await;
+        noted &= note_one(catalogue, manifest, &file.name).await;
     }
+    noted
 }
 
-async fn note_one(catalogue: &Catalogue, manifest: &Manifest, name: &FileName) {
+async fn note_one(catalogue: &Catalogue, manifest: &Manifest, name: &FileName) -> bool {
     let path = name.within(catalogue.folder());
     let sum = tokio::task::spawn_blocking(move || of(&path)).await;
     let noted = match sum {
@@ -42,9 +45,10 @@ async fn note_one(catalogue: &Catalogue, manifest: &Manifest, name: &FileName) {
         Ok(Err(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),
     };
-    if let Err(error) = noted {
-        tracing::warn!(recording = %manifest.id, error, "a recording has no checksum: the next start tries again");
+    if let Err(error) = &noted {
+        tracing::warn!(recording = %manifest.id, error, "a recording has no checksum yet: it is tried again");
     }
+    noted.is_ok()
 }
 
 /// The SHA-256 of a file, in hexadecimal digits. Blocks.

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OutputError;
+use super::durable;
 use super::file::{FileName, MediaFile, half_made, is_zero, size_of};
 use super::format::Format;
 use super::happening::{Happening, Moment};
@@ -262,8 +263,10 @@ impl Manifest {
         let path = manifest_path(folder, &self.id);
         let new = half_made(&path);
         let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::from).map_err(OutputError::file(&path))?;
-        std::fs::write(&new, text).map_err(OutputError::file(&new))?;
-        std::fs::rename(&new, &path).map_err(OutputError::file(&path))
+        let written = std::fs::write(&new, text).map_err(OutputError::file(&new));
+        let replaced = written.and_then(|()| durable::replace(&new, &path).map_err(OutputError::file(&path)));
+        // Half of one on a full disk is in the way of what makes space.
+        replaced.inspect_err(|_| drop(std::fs::remove_file(&new)))
     }
 
     /// Reads a manifest.
@@ -284,6 +287,11 @@ impl Manifest {
 /// Where the manifest of a recording is.
 pub(super) fn manifest_path(folder: &Path, id: &RecordingId) -> PathBuf {
     folder.join(format!("{id}.json"))
+}
+
+/// Where a manifest is put that cannot be read, once there is another one.
+pub(super) fn unreadable_path(folder: &Path, id: &RecordingId) -> PathBuf {
+    folder.join(format!("{id}.json.unreadable"))
 }
 
 /// A moment as manifests have it.

@@ -6,19 +6,21 @@
 use std::path::Path;
 
 use super::OutputError;
+use super::durable;
 use super::file::{MediaFile, half_made, size_of};
 use super::format::Content;
 use super::manifest::Manifest;
 use super::remux::{Source, remux};
-use crate::media::Kind;
+use super::space::must_fit;
 
-/// Puts one file in the place of those of `manifest`, the mix being the first. The others are deleted by the caller, once
-/// the manifest no longer has them.
-pub(super) async fn merge(manifest: &Manifest, folder: &Path) -> Result<MediaFile, OutputError> {
+/// Puts one file in the place of those of `manifest`, the mix being the first, if that leaves so much space as is to be
+/// `kept`. The others are deleted by the caller, once the manifest no longer has them.
+pub(super) async fn merge(manifest: &Manifest, folder: &Path, kept: u64) -> Result<MediaFile, OutputError> {
     let Some(mix) = manifest.files.first() else { return Err(OutputError::Graph { step: "looking for the mix" }) };
+    must_fit(folder, manifest.files.iter().map(|file| size_of(&file.name.within(folder))).sum(), kept)?;
     let sources = manifest.files.iter().map(|file| Source {
         path: file.name.within(folder),
-        kinds: kinds(file),
+        streams: file.streams.clone(),
         title: title(manifest, file),
     });
     let path = mix.name.within(folder);
@@ -28,10 +30,7 @@ pub(super) async fn merge(manifest: &Manifest, folder: &Path) -> Result<MediaFil
     })?;
     let replace = {
         let (new, path) = (new.clone(), path.clone());
-        move || {
-            // Its place is taken only by what is on the disk.
-            std::fs::File::open(&new).and_then(|file| file.sync_all()).and_then(|()| std::fs::rename(&new, &path))
-        }
+        move || durable::replace(&new, &path)
     };
     let replaced = tokio::task::spawn_blocking(replace).await;
     replaced.map_err(|_| OutputError::Graph { step: "replacing a file" })?.map_err(OutputError::file(&path))?;
@@ -43,7 +42,7 @@ pub(super) async fn merge(manifest: &Manifest, folder: &Path) -> Result<MediaFil
         let moved = file.gaps.iter().map(|gap| super::file::Gap { stream: first + gap.stream, ..*gap });
         whole.gaps.extend(moved);
     }
-    whole.bytes = size_of(&path);
+    (whole.bytes, whole.sha256) = (size_of(&path), None);
     Ok(whole)
 }
 
@@ -52,14 +51,19 @@ pub(super) fn is_due(manifest: &Manifest) -> bool {
     manifest.format.content == Content::Multitrack && manifest.files.len() > 1
 }
 
-/// Deletes what was `merged`, once the manifest no longer has it.
-pub(super) fn tidy(merged: &[MediaFile], folder: &Path) {
-    merged.iter().skip(1).for_each(|file| drop(std::fs::remove_file(file.name.within(folder))));
+/// What people are told where the files stay several.
+pub(super) fn apart(reason: &OutputError) -> String {
+    format!("the tracks are in files of their own: {reason}")
 }
 
-/// Of what the streams of a file are.
-pub(super) fn kinds(file: &MediaFile) -> Vec<Kind> {
-    file.streams.iter().map(|stream| stream.codec.kind()).collect()
+/// Deletes what was `merged`, once the manifest no longer has it.
+pub(super) fn tidy(merged: &[MediaFile], folder: &Path) {
+    delete(merged.get(1..).unwrap_or_default(), folder);
+}
+
+/// Deletes the files of a recording that was deleted while they were made.
+pub(super) fn delete(files: &[MediaFile], folder: &Path) {
+    files.iter().for_each(|file| drop(std::fs::remove_file(file.name.within(folder))));
 }
 
 fn title(manifest: &Manifest, file: &MediaFile) -> Option<String> {

@@ -9,6 +9,7 @@ use crate::id::RecordingId;
 use crate::media::description::DescriptionError;
 use crate::media::pipeline::PipelineError;
 
+mod backoff;
 pub mod catalogue;
 mod checksum;
 mod durable;
@@ -26,6 +27,8 @@ pub mod recovery;
 mod remux;
 mod repair;
 pub mod retention;
+#[cfg(test)]
+mod samples;
 pub mod space;
 mod take;
 mod thumbnail;
@@ -54,6 +57,20 @@ pub enum OutputError {
         folder: PathBuf,
         /// How much is left.
         free_mb: u64,
+    },
+    /// A file cannot be written anew beside itself.
+    #[error(
+        "{needed_mb} MB more are needed in {folder}, where {free_mb} MB are free and {kept_mb} MB have to stay so: make space, or lower disk.stop_mb"
+    )]
+    Room {
+        /// Where.
+        folder: PathBuf,
+        /// How much it takes.
+        needed_mb: u64,
+        /// How much is left.
+        free_mb: u64,
+        /// How much is not to be used for that.
+        kept_mb: u64,
     },
     /// A recording shows nothing, or nothing yet.
     #[error("there is no picture of this recording: {step} failed")]

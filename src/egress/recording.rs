@@ -80,7 +80,7 @@ impl Recording {
         let (catalogue, descriptions) = (Arc::clone(catalogue), descriptions.clone());
         // Files and state changes block.
         let begun = tokio::task::spawn_blocking(move || Take::begin(spec, catalogue, &descriptions, encoded));
-        let take = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
+        let mut take = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
         // Puts it on the list. A list that fails costs no recording: it is made good at the next write, or start.
         take.write().await;
         let (commands, inbox) = mpsc::unbounded_channel();

@@ -12,11 +12,13 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::OutputError;
+use super::file::Stream;
 use super::format::Container;
 use crate::media::Kind;
 use crate::media::bus::BusEventKind;
 use crate::media::pipeline::Pipeline;
 use crate::media::readers::Readers;
+use crate::mix::Encoding;
 
 /// How long it may take: so much, and for each byte as long as a slow disk needs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,8 +28,8 @@ const SLOWEST_BYTES_PER_SECOND: u64 = 2_000_000;
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
-    /// Of what its streams are.
-    pub(super) kinds: Vec<Kind>,
+    /// What its streams are.
+    pub(super) streams: Vec<Stream>,
     /// What its streams are called in the new file.
     pub(super) title: Option<String>,
 }
@@ -75,8 +77,8 @@ fn fill(
         file.link(&parse)?;
         // The muxer knows all its streams, and their order, before any of them flows.
         let mut entries = Vec::new();
-        for kind in &source.kinds {
-            entries.push((*kind, entry(pipeline, &mux, *kind, source.title.as_deref())?));
+        for stream in &source.streams {
+            entries.push((stream.codec.kind(), entry(pipeline, &mux, stream, source.title.as_deref())?));
         }
         parse.connect_pad_added(move |parse, pad| {
             let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
@@ -96,20 +98,39 @@ fn fill(
 fn entry(
     pipeline: &gst::Pipeline,
     mux: &gst::Element,
-    kind: Kind,
+    stream: &Stream,
     title: Option<&str>,
 ) -> Result<gst::Pad, gst::glib::BoolError> {
     let missing = || gst::glib::bool_error!("an element lacks a pad");
     let queue = gst::ElementFactory::make("queue").property("max-size-buffers", 0u32).property("max-size-bytes", 0u32);
     let queue = queue.property("max-size-time", 10 * gst::ClockTime::SECOND).build()?;
     pipeline.add(&queue)?;
-    let end = mux.request_pad_simple(&format!("{kind}_%u")).ok_or_else(missing)?;
-    let out = queue.static_pad("src").ok_or_else(missing)?;
+    let end = mux.request_pad_simple(&format!("{}_%u", stream.codec.kind())).ok_or_else(missing)?;
+    let last = if may_change(stream) { in_band(pipeline, &queue)? } else { queue.clone() };
+    let out = last.static_pad("src").ok_or_else(missing)?;
     out.link(&end).map_err(|error| gst::glib::bool_error!("{error}"))?;
     if let Some(title) = title {
         call(&out, title);
     }
     queue.static_pad("sink").ok_or_else(missing)
+}
+
+/// Whether its pictures change their size in the middle: a participant's do, and the name tile has one of its own. Other
+/// codecs say in each keyframe how large it is.
+fn may_change(stream: &Stream) -> bool {
+    stream.codec == Encoding::H264 && stream.participant.is_some()
+}
+
+/// Leaves the parameter sets where the pictures are, as they were written: those of a file's head hold for all of it, and a
+/// muxer refuses others.
+fn in_band(pipeline: &gst::Pipeline, before: &gst::Element) -> Result<gst::Element, gst::glib::BoolError> {
+    let make = gst::ElementFactory::make;
+    let parse = make("h264parse").property("config-interval", -1).build()?;
+    let wanted = "video/x-h264,stream-format=avc3,alignment=au";
+    let caps = make("capsfilter").property_from_str("caps", wanted).build()?;
+    pipeline.add_many([&parse, &caps])?;
+    gst::Element::link_many([before, &parse, &caps])?;
+    Ok(caps)
 }
 
 /// Gives the stream of `pad` a name. The muxer writes it into the head as it is, and again as a tag, in quotes where it is

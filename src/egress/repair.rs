@@ -13,52 +13,65 @@ use gstreamer as gst;
 use gstreamer_pbutils as gst_pbutils;
 
 use super::OutputError;
-use super::file::{MediaFile, half_made};
+use super::durable;
+use super::file::{MediaFile, Stream, half_made, size_of};
 use super::format::Container;
 use super::manifest::Manifest;
-use super::merge;
 use super::mp4;
 use super::remux::{Source, remux};
-use crate::media::Kind;
+use super::space::must_fit;
 
 /// How long it may take to read the head of a file.
 const READABLE_WITHIN: gst::ClockTime = gst::ClockTime::from_seconds(10);
 
-/// Makes all files of a recording whole, notes how long they are, and says of which that failed.
-pub(super) async fn repair(manifest: &Manifest, folder: &Path) -> (Vec<MediaFile>, Option<String>) {
+/// What was not made whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// Which file, and why.
+    pub(super) reason: String,
+    /// Whether there is too little space, and nothing wrong with the file.
+    pub(super) needs_space: bool,
+}
+
+/// Makes all files of a recording whole while so much space is left as is to be `kept`, notes how long they are, and says
+/// of which that failed.
+pub(super) async fn repair(manifest: &Manifest, folder: &Path, kept: u64) -> (Vec<MediaFile>, Option<Failure>) {
     let mut files = manifest.files.clone();
-    let mut error = None;
+    let mut failure = None;
     for file in &mut files {
-        match finalise(&file.name.within(folder), merge::kinds(file), manifest.format.container).await {
-            Ok(duration) => file.duration_ms = duration.mseconds(),
-            Err(reason) => error = Some(format!("{}: {reason}", file.name.as_str())),
+        let path = file.name.within(folder);
+        let finalised = match must_fit(folder, size_of(&path), kept) {
+            Ok(()) => finalise(&path, file.streams.clone(), manifest.format.container).await,
+            Err(error) => Err(error),
+        };
+        match finalised {
+            Ok(duration) => (file.duration_ms, file.sha256) = (duration.mseconds(), None),
+            Err(error) => {
+                let needs_space = matches!(error, OutputError::Room { .. });
+                failure = Some(Failure { reason: format!("{}: {error}", file.name.as_str()), needs_space });
+            }
         }
     }
-    (files, error)
+    (files, failure)
 }
 
 /// Makes `path` whole, and says how long it is.
-async fn finalise(path: &Path, kinds: Vec<Kind>, container: Container) -> Result<gst::ClockTime, OutputError> {
+async fn finalise(path: &Path, streams: Vec<Stream>, container: Container) -> Result<gst::ClockTime, OutputError> {
     let new = half_made(path);
-    let copied = copy(path, &new, kinds, container).await;
+    let copied = copy(path, &new, streams, container).await;
     let (path, new) = (path.to_owned(), new);
-    let exchange = move || match copied.and_then(|()| measure(&new)) {
-        Ok(duration) => {
-            let file = std::fs::File::open(&new).map_err(OutputError::file(&new))?;
-            // Its place is taken only by what is on the disk.
-            file.sync_all().map_err(OutputError::file(&new))?;
-            std::fs::rename(&new, &path).map_err(OutputError::file(&path))?;
+    let exchange = move || {
+        let measured = copied.and_then(|()| measure(&new));
+        let replaced = measured.and_then(|duration| {
+            durable::replace(&new, &path).map_err(OutputError::file(&path))?;
             Ok(duration)
-        }
-        Err(error) => {
-            let _ = std::fs::remove_file(&new);
-            Err(error)
-        }
+        });
+        replaced.inspect_err(|_| drop(std::fs::remove_file(&new)))
     };
     tokio::task::spawn_blocking(exchange).await.map_err(|_| OutputError::Graph { step: "replacing a file" })?
 }
 
-async fn copy(from: &Path, to: &Path, kinds: Vec<Kind>, container: Container) -> Result<(), OutputError> {
+async fn copy(from: &Path, to: &Path, streams: Vec<Stream>, container: Container) -> Result<(), OutputError> {
     let path = from.to_owned();
     let prepare = move || match container {
         // Torn by a loss of power, it would not play even where the repair fails.
@@ -67,7 +80,7 @@ async fn copy(from: &Path, to: &Path, kinds: Vec<Kind>, container: Container) ->
     };
     let prepared = tokio::task::spawn_blocking(prepare).await;
     let _unbounded = prepared.map_err(|_| OutputError::Graph { step: "preparing a repair" })??;
-    let source = Source { path: from.to_owned(), kinds, title: None };
+    let source = Source { path: from.to_owned(), streams, title: None };
     remux(vec![source], to.to_owned(), container).await
 }
 

@@ -58,30 +58,42 @@ pub async fn run(catalogue: Arc<Catalogue>, keep: Keep) {
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         look.tick().await;
-        if let Err(error) = tidy(&catalogue, keep).await {
-            tracing::error!(%error, "old recordings stay: the next look tries again");
+        match tidy(&catalogue, keep).await {
+            Ok(0) => {}
+            Ok(stuck) => tracing::error!(stuck, "old recordings could not be deleted: the next look tries again"),
+            Err(error) => tracing::error!(%error, "old recordings stay: the next look tries again"),
         }
     }
 }
 
-async fn tidy(catalogue: &Catalogue, keep: Keep) -> Result<(), OutputError> {
+/// Deletes what goes, and says how many recordings could not be deleted: they are not in the way of the others.
+async fn tidy(catalogue: &Catalogue, keep: Keep) -> Result<usize, OutputError> {
+    let mut stuck: Vec<Manifest> = Vec::new();
     // What was uploaded and deleted here may be too old, but takes no space.
     for here in [false, true] {
-        while let Some(oldest) = catalogue.oldest(here).await? {
+        let mut last = None;
+        while let Some(oldest) = catalogue.oldest(here, last.as_ref()).await? {
             let folder = catalogue.folder().to_owned();
             let free = tokio::task::spawn_blocking(move || free(&folder)).await;
             let free = free.map_err(|_| OutputError::Graph { step: "looking at the disk" })??;
             match keep.judge(&oldest, unix_ms(SystemTime::now()), free) {
                 Some(Reason::Space) if !oldest.is_here() => break,
-                Some(reason) => {
-                    catalogue.remove(&oldest.id).await?;
-                    tracing::info!(recording = %oldest.id, ?reason, free_mb = megabytes(free), "a recording was deleted: it need not be kept");
-                }
+                Some(reason) if !stuck.contains(&oldest) => match catalogue.remove(&oldest.id).await {
+                    Ok(_) => {
+                        tracing::info!(recording = %oldest.id, ?reason, free_mb = megabytes(free), "a recording was deleted: it need not be kept");
+                    }
+                    Err(error) => {
+                        tracing::warn!(recording = %oldest.id, ?reason, %error, "a recording could not be deleted");
+                        stuck.push(oldest.clone());
+                    }
+                },
+                Some(_) => {}
                 None => break,
             }
+            last = Some(oldest);
         }
     }
-    Ok(())
+    Ok(stuck.len())
 }
 
 #[cfg(test)]
@@ -129,5 +141,29 @@ mod tests {
         tidy(&catalogue, Keep { days: 0, free: u64::MAX }).await.unwrap();
         assert_eq!(left().await, 1, "what runs is not deleted, whatever the space");
         assert!(catalogue.get(&all[2].id).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_deleted_is_not_in_the_way_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(folder.path()).await.unwrap();
+        let now = unix_ms(SystemTime::now());
+        // Some end at the same moment.
+        let all = [9, 8, 8, 8, 0].map(|days| manifest(Some(now - days * DAY_MS)));
+        for each in &all {
+            catalogue.save(each).await.unwrap();
+        }
+        let in_the_way = all[..2].iter().map(|each| crate::egress::thumbnail::path(folder.path(), &each.id));
+        in_the_way.for_each(|path| std::fs::create_dir(path).unwrap());
+        for _ in 0..2 {
+            assert_eq!(tidy(&catalogue, Keep { days: 2, free: 0 }).await.unwrap(), 2);
+            let mut left = Vec::new();
+            for (index, each) in all.iter().enumerate() {
+                left.extend(catalogue.get(&each.id).await.unwrap().map(|_| index));
+            }
+            assert_eq!(left, [0, 1, 4]);
+        }
+        assert_eq!(tidy(&catalogue, Keep { days: 0, free: u64::MAX }).await.unwrap(), 2, "nor where space is scarce");
+        assert!(catalogue.get(&all[4].id).await.unwrap().is_none());
     }
 }

@@ -57,6 +57,20 @@ pub(super) fn free(folder: &Path) -> Result<u64, OutputError> {
     Ok(about.f_bavail.saturating_mul(about.f_frsize))
 }
 
+/// Whether there is room for a file of so many `bytes` in `folder`, with more than `kept` left for what is being recorded.
+/// Blocks for a moment.
+///
+/// # Errors
+/// When there is not, or the system does not say.
+pub(super) fn must_fit(folder: &Path, bytes: u64, kept: u64) -> Result<(), OutputError> {
+    let free = free(folder)?;
+    if free > bytes.saturating_add(kept) {
+        return Ok(());
+    }
+    let (needed_mb, free_mb, kept_mb) = (bytes.div_ceil(1_000_000), megabytes(free), megabytes(kept));
+    Err(OutputError::Room { folder: folder.to_owned(), needed_mb, free_mb, kept_mb })
+}
+
 /// Bytes for people.
 pub(super) fn megabytes(bytes: u64) -> u64 {
     bytes / 1_000_000
@@ -73,5 +87,16 @@ mod tests {
         use Space::{Enough, Exhausted, Low, Scarce};
         assert_eq!(judged, [Enough, Low(29), Low(20), Scarce(19), Scarce(10), Exhausted(9)]);
         assert_eq!(Limits::default().judge(0), Enough, "no bounds, no questions");
+    }
+
+    #[test]
+    fn what_is_written_anew_leaves_what_recordings_need() {
+        let folder = tempfile::tempdir().unwrap();
+        let half = free(folder.path()).unwrap() / 2;
+        assert!(must_fit(folder.path(), 1, half).is_ok());
+        for (bytes, kept) in [(half * 4, 0), (0, half * 4), (half, half * 2), (u64::MAX, u64::MAX)] {
+            let refused = must_fit(folder.path(), bytes, kept).unwrap_err();
+            assert!(matches!(refused, OutputError::Room { .. }) && refused.to_string().contains("make space"));
+        }
     }
 }

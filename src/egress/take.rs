@@ -8,27 +8,23 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::OutputError;
 use super::catalogue::Catalogue;
-use super::checksum;
 use super::durable::Durable;
 use super::file::MediaFile;
 use super::happening::{Happening, Tile, is_shared};
 use super::individual::{Individual, Report};
 use super::manifest::{Manifest, Pause, State, manifest_path, unix_ms};
-use super::merge;
 use super::mixdown::Mixdown;
 use super::recording::{Command, Spec};
-use super::recovery;
 use super::space::{Limits, Space, megabytes};
 use crate::media::Kind;
 use crate::media::description::Descriptions;
 use crate::media::pipeline::Pipeline;
 use crate::mix::{Encoded, Placed};
 
+mod ending;
+
 /// How often it looks whether there is space left, and brings to the disk what was written.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often, and for how long, a last manifest is written again that could not be written: on a full disk, say.
-const WRITE_AGAIN: Duration = Duration::from_secs(2);
-const WRITE_TRIES: u32 = 1800;
 /// How many times as long as writing notes took it does something else.
 const REST: u32 = 20;
 
@@ -49,6 +45,9 @@ pub(super) struct Take {
     unwritten: bool,
     rest_until: Instant,
     durable: Durable,
+    /// Whether it is known to have ended: from then on it may be deleted, and is not to come back.
+    ended: bool,
+    deleted: bool,
 }
 
 impl Take {
@@ -117,6 +116,8 @@ impl Take {
             unwritten: false,
             rest_until,
             durable,
+            ended: false,
+            deleted: false,
         })
     }
 
@@ -265,78 +266,11 @@ impl Take {
         }
     }
 
-    async fn tell(&self, done: oneshot::Sender<Manifest>, report: &watch::Sender<Manifest>) {
+    async fn tell(&mut self, done: oneshot::Sender<Manifest>, report: &watch::Sender<Manifest>) {
         self.write().await;
         report.send_replace(self.manifest.brief());
         // Whoever asked may have gone.
         let _ = done.send(self.manifest.brief());
-    }
-
-    /// `ending` is why it ended by itself, if it did, or why it failed.
-    async fn close(mut self, ending: Result<Option<String>, String>, report: &watch::Sender<Manifest>) {
-        self.manifest.state = if ending.is_ok() { State::Complete } else { State::Failed };
-        if let Ok(Some(reason)) | Err(reason) = &ending {
-            tracing::error!(recording = %self.manifest.id, state = ?self.manifest.state, reason, "a recording ended by itself");
-        }
-        if ending.is_err() {
-            if let Some(individual) = self.individual.take() {
-                individual.abandon().await;
-            }
-            if let Some(mixdown) = &mut self.mixdown {
-                mixdown.abandon().await;
-            }
-        }
-        self.manifest.error = ending.unwrap_or_else(Some);
-        self.end_pause();
-        self.manifest.ended_at = Some(unix_ms(SystemTime::now()));
-        if let Some(file) = self.mixdown.as_ref().map(Mixdown::file) {
-            self.put(file);
-        }
-        self.manifest.measure();
-        self.manifest.weigh(self.catalogue.folder());
-        self.merge().await;
-        let mut written = self.write().await;
-        report.send_replace(self.manifest.brief());
-        // Whoever makes space finds that the recording has ended.
-        for _ in 0..WRITE_TRIES {
-            if written {
-                break;
-            }
-            tokio::time::sleep(WRITE_AGAIN).await;
-            written = self.write().await;
-        }
-        if self.manifest.state == State::Failed {
-            recovery::make_whole(&self.catalogue, &self.manifest).await;
-        } else {
-            checksum::note(&self.catalogue, &self.manifest).await;
-        }
-    }
-
-    /// Makes one file of the tracks of a multitrack recording that is complete. Where that fails there are several.
-    async fn merge(&mut self) {
-        if !merge::is_due(&self.manifest) || self.manifest.state != State::Complete {
-            return;
-        }
-        // Should the server end meanwhile, all files are there and known.
-        self.write().await;
-        match merge::merge(&self.manifest, self.catalogue.folder()).await {
-            Ok(whole) => {
-                let merged = std::mem::replace(&mut self.manifest.files, vec![whole]);
-                self.manifest.weigh(self.catalogue.folder());
-                self.write().await;
-                merge::tidy(&merged, self.catalogue.folder());
-            }
-            Err(error) => {
-                tracing::error!(%error, recording = %self.manifest.id, "the tracks stay in files of their own");
-                self.manifest.error = Some(format!("the tracks are in files of their own: {error}"));
-            }
-        }
-    }
-
-    /// Whether the manifest is up to date on the disk.
-    pub(super) async fn write(&self) -> bool {
-        let saved = self.catalogue.save(&self.manifest).await;
-        saved.inspect_err(|error| tracing::error!(%error, "a manifest is not up to date")).is_ok()
     }
 }
 
@@ -385,3 +319,6 @@ fn hear(individual: &Individual, happening: &Happening) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,6 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-mod backoff;
 mod compare;
 mod send;
 mod target;
@@ -24,6 +23,7 @@ use self::compare::Expected;
 use self::send::Source;
 use self::target::Target;
 use super::OutputError;
+use super::backoff;
 use super::catalogue::{Catalogue, Job};
 use super::manifest::{Manifest, Upload, UploadState, manifest_path, unix_ms};
 use crate::config;
@@ -82,14 +82,11 @@ impl Uploader {
 
     /// Uploads what is due first, or says how long that takes.
     async fn turn(&mut self, catalogue: &Catalogue) -> Result<Duration, OutputError> {
-        for removed in catalogue.take_removed() {
-            self.discard(&removed).await;
-        }
-        let Some(job) = catalogue.next_upload().await? else { return Ok(backoff::LONGEST) };
-        let early = job.next_at.saturating_sub(unix_ms(SystemTime::now()));
-        if early > 0 {
-            // A clock that was set meanwhile costs no more than the longest wait.
-            return Ok(Duration::from_millis(early).min(backoff::LONGEST));
+        catalogue.forget_removed();
+        let rest = self.discard_what_is_due(catalogue).await?;
+        let Some(job) = catalogue.next_upload().await? else { return Ok(rest) };
+        if let Some(early) = until(job.next_at) {
+            return Ok(early.min(rest));
         }
         match self.upload(catalogue, &job.recording).await {
             Ok(()) => {
@@ -161,20 +158,40 @@ impl Uploader {
         Ok(Some(upload))
     }
 
-    /// Deletes what is stored of a recording that was deleted before its upload was done.
-    async fn discard(&mut self, recording: &Manifest) {
+    /// Deletes from the store what was deleted here, and says when to look again. A store that fails once is not asked for
+    /// the rest at once.
+    async fn discard_what_is_due(&mut self, catalogue: &Catalogue) -> Result<Duration, OutputError> {
+        while let Some(discard) = catalogue.next_discard().await? {
+            if let Some(early) = until(discard.next_at) {
+                return Ok(early);
+            }
+            match &discard.recording {
+                Some(recording) if !self.discard(recording).await => {
+                    let wait = backoff::wait(self.first_wait, discard.failures.saturating_add(1), rand::random());
+                    catalogue.postpone_discard(&discard, wait).await?;
+                    return Ok(wait);
+                }
+                _ => catalogue.discarded(&discard).await?,
+            }
+        }
+        Ok(backoff::LONGEST)
+    }
+
+    /// Deletes what is stored of a recording that was deleted before its upload was done, and says whether nothing is left.
+    async fn discard(&mut self, recording: &Manifest) -> bool {
         let manifest = manifest_path(Path::new(""), &recording.id).to_string_lossy().into_owned();
         let names = recording.files.iter().map(|file| file.name.as_str().to_owned()).chain([manifest]);
         let names: Vec<_> = names.collect();
         let patience = self.patience;
         let gone = tokio::time::timeout(patience, self.target.discard(&recording.id, &names)).await;
         let reason = match gone {
-            Ok(Ok(())) => return,
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("there was no answer within {patience:?}"),
         };
         let location = self.target.location(&recording.id);
-        tracing::error!(recording = %recording.id, location, reason, "a recording was deleted before it was uploaded, and what is stored of it is not: delete it there");
+        tracing::warn!(recording = %recording.id, location, reason, "a recording was deleted before it was uploaded, and what is stored of it is not yet: it is tried again");
+        false
     }
 
     /// Has a failed upload wait, or gives it up.
@@ -201,6 +218,13 @@ impl Uploader {
         tracing::warn!(recording = %id, %error, again_in = ?wait, "an upload failed");
         Ok(())
     }
+}
+
+/// How long it is until a moment that has not come yet.
+fn until(at: u64) -> Option<Duration> {
+    let early = at.saturating_sub(unix_ms(SystemTime::now()));
+    // A clock that was set meanwhile costs no more than the longest wait.
+    (early > 0).then(|| Duration::from_millis(early).min(backoff::LONGEST))
 }
 
 /// What a store said, and why; without what is too long to read.

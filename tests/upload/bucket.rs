@@ -161,6 +161,52 @@ async fn what_is_deleted_while_it_is_uploaded_is_deleted_there_too() {
 }
 
 #[tokio::test]
+async fn what_is_deleted_while_the_store_is_down_is_deleted_there_once_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids: Vec<_> = (0..2).map(|_| recording(folder.path()).0).collect();
+    let store = Store::start(LOOPBACK).await;
+    // The three parts of one file come, then those of the other recording's.
+    let [well, ill] = [[Fault::None; 3].as_slice(), [Fault::Error; 2].as_slice()];
+    store.fail(&[well, ill, well, ill].concat());
+    store.fail_always(Some(Fault::Error));
+    let config = into_bucket(&store);
+    let uploading = Uploading::start(folder.path(), &config).await;
+    for id in &ids {
+        uploading.wait_for(id, failed_once).await;
+    }
+    assert_eq!(store.objects().len(), 2);
+    store.keep_everything(true);
+    uploading.catalogue.remove(&ids[0]).await.unwrap().unwrap();
+    let deletes = |id: &RecordingId| {
+        let path = format!("DELETE /films/of/rooms/{id}/");
+        move |request: &&String| request.starts_with(&path)
+    };
+    // More often than the client itself tries.
+    store.wait_for(|seen| seen.iter().filter(deletes(&ids[0])).count() > 2).await;
+    // One is removed by hand while no server runs.
+    uploading.end().await;
+    for entry in std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.file_name().unwrap().to_string_lossy().starts_with(ids[1].as_str()) {
+            std::fs::remove_file(entry).unwrap();
+        }
+    }
+    store.keep_everything(false);
+    store.fail_always(None);
+    // Deleted first, and once: the next server does not do it again.
+    for wanted in [6, 0] {
+        let before = store.seen().len();
+        let (other, _) = recording(folder.path());
+        let uploading = Uploading::start(folder.path(), &config).await;
+        uploading.is_done(&other).await;
+        let deleted = store.seen()[before..].iter().filter(|request| request.starts_with("DELETE")).count();
+        assert_eq!(deleted, wanted, "two files and a manifest of each");
+        assert!(!store.objects().keys().any(|key| ids.iter().any(|id| key.contains(id.as_str()))));
+        uploading.end().await;
+    }
+    assert_eq!(store.unfinished(), 0);
+}
+
+#[tokio::test]
 async fn a_part_that_is_on_its_way_when_its_recording_is_deleted_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let (id, _) = recording(folder.path());

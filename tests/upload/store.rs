@@ -45,6 +45,8 @@ struct Inner {
     parts: BTreeMap<String, BTreeMap<u32, Bytes>>,
     faults: VecDeque<Fault>,
     always: Option<Fault>,
+    /// Whether nothing can be deleted.
+    keeps: bool,
     /// How long it takes to give a piece of what is asked for.
     pace: Duration,
 }
@@ -91,6 +93,11 @@ impl Store {
     /// What goes wrong with all of them from now on, if anything does.
     pub(super) fn fail_always(&self, fault: Option<Fault>) {
         self.inner.lock().unwrap().always = fault;
+    }
+
+    /// Whether what is stored can be deleted from now on.
+    pub(super) fn keep_everything(&self, keeps: bool) {
+        self.inner.lock().unwrap().keeps = keeps;
     }
 
     /// From now on what is asked for comes in pieces, one after each `pace`.
@@ -217,6 +224,9 @@ impl Store {
                 }
                 None => answer(StatusCode::NOT_FOUND, ""),
             },
+            (&Method::DELETE, ..) if inner.keeps => {
+                answer(StatusCode::INTERNAL_SERVER_ERROR, "<Error>out of order</Error>")
+            }
             (&Method::DELETE, ..) => {
                 inner.objects.remove(&key);
                 answer(StatusCode::NO_CONTENT, "")

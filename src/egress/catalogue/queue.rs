@@ -68,10 +68,10 @@ impl Catalogue {
         self.get(id).await
     }
 
-    /// Says that a recording is gone: what is stored of it has to go too, unless its upload was done.
+    /// Says that a recording is gone: its upload ends, unless it was done.
     pub(super) fn note_removal(&self, manifest: &Manifest) {
         if self.uploads && !is_done(manifest) {
-            self.removed.send_modify(|removed| removed.push(manifest.clone()));
+            self.removed.send_modify(|removed| removed.push(manifest.id.clone()));
             self.changed.notify_one();
         }
     }
@@ -80,12 +80,12 @@ impl Catalogue {
     pub(in crate::egress) async fn removed(&self, id: &RecordingId) {
         let mut removed = self.removed.subscribe();
         // The sender is here and lives as long.
-        let _ = removed.wait_for(|removed| removed.iter().any(|manifest| manifest.id == *id)).await;
+        let _ = removed.wait_for(|removed| removed.contains(id)).await;
     }
 
-    /// What was deleted before its upload was done, each once.
-    pub(in crate::egress) fn take_removed(&self) -> Vec<Manifest> {
-        self.removed.send_replace(Vec::new())
+    /// No upload goes on that was begun before.
+    pub(in crate::egress) fn forget_removed(&self) {
+        self.removed.send_replace(Vec::new());
     }
 
     /// Until a recording may have become due, or was deleted.
@@ -96,8 +96,9 @@ impl Catalogue {
     /// A new server tries everything at once, and as long as if nothing had been tried. Files that a former one
     /// wanted to delete after their upload are deleted.
     pub(in crate::egress) async fn begin_uploads(&self) -> Result<(), OutputError> {
-        sqlx::query(FRESH).bind(now()).execute(&self.index.pool).await?;
-        let away: Vec<String> = sqlx::query_scalar(AWAY).fetch_all(&self.index.pool).await?;
+        self.begin_discards().await?;
+        sqlx::query(FRESH).bind(now()).execute(&self.index.pool()).await?;
+        let away: Vec<String> = sqlx::query_scalar(AWAY).fetch_all(&self.index.pool()).await?;
         for text in &away {
             self.delete_media(&read(text)?).await?;
         }
@@ -106,8 +107,8 @@ impl Catalogue {
 
     /// What is due first, be it now or later.
     pub(in crate::egress) async fn next_upload(&self) -> Result<Option<Job>, OutputError> {
-        sqlx::query(ENQUEUE).bind(now()).execute(&self.index.pool).await?;
-        let found: Option<(String, i64, i64, i64)> = sqlx::query_as(NEXT).fetch_optional(&self.index.pool).await?;
+        sqlx::query(ENQUEUE).bind(now()).execute(&self.index.pool()).await?;
+        let found: Option<(String, i64, i64, i64)> = sqlx::query_as(NEXT).fetch_optional(&self.index.pool()).await?;
         let Some((text, queued_at, failures, next_at)) = found else { return Ok(None) };
         Ok(Some(Job {
             recording: read(&text)?,
@@ -126,13 +127,13 @@ impl Catalogue {
     pub(in crate::egress) async fn postpone(&self, job: &Job, wait: Duration) -> Result<(), OutputError> {
         let next_at = now().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         let query = sqlx::query(POSTPONE).bind(i64::from(job.failures) + 1).bind(next_at);
-        query.bind(job.recording.id.as_str()).execute(&self.index.pool).await?;
+        query.bind(job.recording.id.as_str()).execute(&self.index.pool()).await?;
         Ok(())
     }
 
     /// Takes a recording off the queue, to which it comes back while its upload is pending.
     pub(in crate::egress) async fn dequeue(&self, id: &RecordingId) -> Result<(), OutputError> {
-        sqlx::query(DEQUEUE).bind(id.as_str()).execute(&self.index.pool).await?;
+        sqlx::query(DEQUEUE).bind(id.as_str()).execute(&self.index.pool()).await?;
         Ok(())
     }
 

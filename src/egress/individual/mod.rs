@@ -19,6 +19,9 @@ mod strand;
 mod tile;
 mod track;
 
+#[cfg(test)]
+mod torn_tests;
+
 use self::reel::{Progress, Reel};
 use self::span::Span;
 use self::track::lock;
