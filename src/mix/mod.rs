@@ -28,6 +28,7 @@ mod actor;
 mod audio;
 mod encoder;
 mod encoding;
+mod fit;
 mod input;
 pub mod layout;
 mod priming;
@@ -68,6 +69,11 @@ pub enum MixError {
     Ended,
 }
 
+/// What a tile says of what is shown in it.
+pub(crate) fn shown_name(owner: &str, shared: bool) -> String {
+    if shared { format!("{owner}'s screen") } else { owner.to_owned() }
+}
+
 /// Somebody's name tile alone, as BGRx; [`tile_caps`] says what that is.
 pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo::Error> {
     let placement = Placement { x: 0, y: 0, width: size.width, height: size.height };
@@ -75,8 +81,9 @@ pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo
 }
 
 pub(crate) use encoding::description as encoder_of;
+pub(crate) use fit::{cropper, fill};
 pub(crate) use tiles::{Tile, draw as draw_tiles};
-pub(crate) use video::{picture_caps as tile_caps, scale_cheaply};
+pub(crate) use video::{depth, picture_caps as tile_caps, scale_cheaply};
 
 /// How large a mix is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

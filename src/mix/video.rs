@@ -77,6 +77,12 @@ pub(super) fn place(ghost: &gst::Pad, placement: Option<Placement>) {
     pad.set_property("alpha", 1.0);
 }
 
+/// Where `z` is among the compositor's pads. The tiles are below all.
+pub(crate) fn depth(z: i32) -> u32 {
+    // No layout goes deeper than 99.
+    u32::try_from(z.saturating_add(100)).unwrap_or(1)
+}
+
 /// Makes the mixer begin at the present, not at the time when the first pipeline of this process began.
 pub(super) fn start_now(mixer: &gst::Element) {
     mixer.set_property_from_str("start-time-selection", "set");
