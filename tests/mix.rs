@@ -130,6 +130,7 @@ fn spec() -> Spec {
         pre_roll: Duration::ZERO,
         kept_since: None,
         layout: None,
+        placements: None,
         limits: Limits::default(),
     }
 }
