@@ -13,11 +13,11 @@ use plenum::egress::manifest::State;
 use plenum::egress::recording::{Recording, Spec};
 use plenum::egress::space::Limits;
 use plenum::id::{ParticipantId, ParticipantName, RecordingId, RoomName};
-use plenum::media::Codec;
 use plenum::media::description::Descriptions;
 use plenum::media::link::Outlet;
 use plenum::media::pipeline::Pipeline;
-use plenum::mix::layout::{self, Placement, Size};
+use plenum::media::{Codec, Kind};
+use plenum::mix::layout::{self, Layout, Placement, Size};
 use plenum::mix::{Encoding, Mix, MixSettings};
 
 const SECOND: u64 = 1_000_000_000;
@@ -130,6 +130,7 @@ fn spec() -> Spec {
         pre_roll: Duration::ZERO,
         kept_since: None,
         layout: None,
+        placements: None,
         limits: Limits::default(),
     }
 }
@@ -374,6 +375,90 @@ async fn a_recording_shows_and_sounds_like_the_room() {
     }
 }
 
+/// How many tracks come into the mixes of this process.
+fn inputs() -> usize {
+    threads("rtp:src")
+}
+
+async fn placed(mix: &Mix, what: &str, wanted: impl Fn(&[plenum::mix::Placed]) -> bool) {
+    let mut placements = mix.placements();
+    let found = tokio::time::timeout(DEADLINE, placements.wait_for(|all| wanted(all))).await;
+    assert!(found.is_ok(), "no {what}: {:?}", mix.placements().borrow());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layout_is_changed_while_it_runs_and_whoever_is_hidden_is_not_decoded() {
+    begin();
+    let mix = Mix::start("layouts", MixSettings::default(), &Descriptions::built_in()).await.unwrap();
+    const RED: [u8; 3] = [82, 90, 240];
+    const BLUE: [u8; 3] = [41, 240, 110];
+    let looks = [((288, 512), RED), ((640, 360), BLUE), ((320, 180), [145, 54, 34])];
+    let people = looks.map(|look| Synthetic::new("Someone", Some(look), Codec::Vp8, 500));
+    people.iter().for_each(|someone| someone.join(&mix));
+    let _looked_at = mix.encode(Encoding::H264).await.unwrap();
+    videos(&mix, 3).await;
+    assert_eq!(inputs(), 6);
+
+    let alone = |who: usize| {
+        let id = people[who].id.clone();
+        move |all: &[plenum::mix::Placed]| matches!(all, [only] if only.participant == id && only.video && only.placement == Placement::whole(CANVAS))
+    };
+    mix.set_layout(&Layout::Single).unwrap();
+    placed(&mix, "first one alone", alone(0)).await;
+    let few = async {
+        while inputs() > 4 {
+            take(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, few).await.expect("three voices and one picture");
+    mix.set_speaker(&people[1].id).unwrap();
+    placed(&mix, "speaker alone", alone(1)).await;
+    mix.set_layout(&Layout::Grid).unwrap();
+    videos(&mix, 3).await;
+    let grid = layout::grid(CANVAS, 3);
+    placed(&mix, "grid", |all| all.iter().map(|placed| placed.placement).eq(grid.iter().copied())).await;
+
+    // Whoever moves is seen on the way. A machine that stands still may hide that of one move, not of all.
+    let folder = tempfile::tempdir().unwrap();
+    let catalogue = catalogue(folder.path()).await;
+    let recording = record(&catalogue, &Descriptions::built_in(), &mix).await;
+    for layout in [Layout::Speaker, Layout::Grid, Layout::Speaker, Layout::Grid] {
+        mix.set_layout(&layout).unwrap();
+        take(Duration::from_millis(600)).await;
+    }
+    let path = folder.path().join(format!("{}.mp4", recording.id()));
+    recording.stop().await;
+    let film = Film::open(&path);
+    let left = |frame: &usize| (0..1280).step_by(8).find(|x| near(film.pixel(*frame, *x, 100), BLUE));
+    let lefts: Vec<u32> = (0..film.frames.len()).filter_map(|frame| left(&frame)).collect();
+    let count = |from: u32, to: u32| lefts.iter().filter(|left| (from..to).contains(*left)).count();
+    println!("large {}, in the grid {}, on the way {}", count(120, 144), count(632, 656), count(144, 632));
+    assert!(count(120, 144) >= 3 && count(632, 656) >= 3 && count(144, 632) >= 3, "{lefts:?}");
+
+    // The portrait fills its corner; once it is gone, the name lies there, and not below the large picture.
+    mix.set_layout(&Layout::Pip).unwrap();
+    videos(&mix, 2).await;
+    let corner = mix.placements().borrow()[0].placement;
+    assert!(corner.width < 640, "{corner:?}");
+    let recording = record(&catalogue, &Descriptions::built_in(), &mix).await;
+    let path = folder.path().join(format!("{}.mp4", recording.id()));
+    take(Duration::from_millis(1500)).await;
+    mix.detach(&people[0].id, Kind::Video).unwrap();
+    take(Duration::from_millis(1500)).await;
+    recording.stop().await;
+    let film = Film::open(&path);
+    let last = film.times.last().copied().unwrap();
+    let edge = |x: u32| Placement { x, width: 16, ..corner };
+    let [left, right] = [edge(corner.x + 4), edge(corner.x + corner.width - 20)];
+    for place in [left, right, corner] {
+        assert!(film.share(0.5, 1.1, place, RED) > 0.8, "{place:?}: {:?}", film.centre(20, place));
+        assert_eq!(film.share(last - 0.5, last, place, RED), 0.0);
+        assert_eq!(film.share(last - 0.5, last, place, BLUE), 0.0, "{place:?}");
+    }
+    let beside = Placement { x: corner.x - 40, ..left };
+    assert!(film.share(last - 0.5, last, beside, BLUE) > 0.7, "the large one goes on");
+}
+
 /// How long the machine kept a ready thread waiting.
 struct Stalls(std::sync::Arc<std::sync::atomic::AtomicU64>);
 
@@ -480,11 +565,10 @@ async fn a_failing_output_ends_alone() {
 #[ignore = "a measurement"]
 async fn the_cost_of_a_mix() {
     begin();
-    for count in [3, 9] {
+    for (count, moving) in [(3, false), (9, false), (3, true), (9, true)] {
         let mix = Mix::start("cost", MixSettings::default(), &Descriptions::built_in()).await.unwrap();
-        let moving = Some(((640, 360), [NOISE, 0, 0]));
-        let all: Vec<_> =
-            (0..count).map(|index| Synthetic::new(&format!("p{index}"), moving, Codec::Vp8, 400)).collect();
+        let ball = Some(((640, 360), [NOISE, 0, 0]));
+        let all: Vec<_> = (0..count).map(|index| Synthetic::new(&format!("p{index}"), ball, Codec::Vp8, 400)).collect();
         all.iter().for_each(|someone| someone.join(&mix));
         let encoded = mix.encode(Encoding::H264).await.unwrap();
         let _heard = mix.encode(Encoding::Aac).await.unwrap();
@@ -496,9 +580,15 @@ async fn the_cost_of_a_mix() {
             gst::PadProbeReturn::Ok
         });
         let before = cpu();
-        take(Duration::from_secs(8)).await;
+        for second in 0..8 {
+            if moving {
+                mix.set_layout(if second % 2 == 0 { &Layout::Speaker } else { &Layout::Grid }).unwrap();
+            }
+            take(Duration::from_secs(1)).await;
+        }
         let frames = frames.load(std::sync::atomic::Ordering::Relaxed);
-        println!("mix of {count}: {frames} frames in 8 s; per frame:");
+        let ways = if moving { "all moving each second" } else { "at rest" };
+        println!("mix of {count}, {ways}: {frames} frames in 8 s; per frame:");
         let mine = |thread: &str| !thread.starts_with("videotestsrc") && !thread.starts_with("audiotestsrc");
         let mut sum = 0.0;
         for (thread, ticks) in cpu().into_iter().filter(|(thread, _)| mine(thread)) {
@@ -508,6 +598,13 @@ async fn the_cost_of_a_mix() {
         }
         println!("  {sum:.2} ms, or {:.0} % of a core at 30 frames a second", sum * 3.0);
     }
+}
+
+/// How many threads have a name.
+fn threads(name: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|found| found.trim_end() == name).count()
 }
 
 /// Processor time by name of thread, in hundredths of a second.

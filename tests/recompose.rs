@@ -15,7 +15,7 @@ use common::native::Native;
 use common::process;
 use common::server::Server;
 use common::source::Look;
-use plenum::mix::layout::{Layout, Placement, Size, Source};
+use plenum::mix::layout::{Fit, Layout, Place, Placement, Size, Source};
 use serde_json::{Value, json};
 
 /// What the synthetic participants of the lab send.
@@ -26,6 +26,12 @@ fn rect(placement: Placement) -> Rect {
     let Placement { x, y, width, height } = placement;
     let of = |length: u32| usize::try_from(length).unwrap();
     Rect { x: of(x), y: of(y), width: of(width), height: of(height) }
+}
+
+/// Where everybody is, who all are.
+fn placements(layout: &Layout, canvas: Size, sources: &[Source<'_>]) -> Vec<Placement> {
+    let places = layout.places(canvas, sources, usize::MAX);
+    places.into_iter().map(|place| place.expect("a place").placement).collect()
 }
 
 fn recompose(manifest: &Path, arguments: &[&str]) -> Command {
@@ -170,26 +176,75 @@ fn every_layout_shows_everybody_at_their_place() {
     let manifest = stock.manifest(&json!({}));
     let canvas = Size { width: 640, height: 360 };
     let shapes = [Size { width: 640, height: 360 }, CAMERA, Size { width: 640, height: 360 }];
-    for layout in Layout::ALL {
+    let regions = stock.path("regions.json");
+    // The screen has all, the others lie on it: one with its edges cut off, one out of shape.
+    let text = json!({"video_layout": {
+        "screen": {"video_sources": ["screen"]},
+        "ann": {"z_pos": 1, "x_pos": 8, "y_pos": 8, "width": 100, "height": 100, "video_sources": ["Ann"], "fit": "cover"},
+        "other": {"z_pos": 2, "x_pos": 480, "width": 160, "height": 300, "fit": "fill"},
+    }});
+    std::fs::write(&regions, text.to_string()).expect("room for it");
+    let file = regions.to_str().expect("UTF-8");
+    let names = Layout::NAMED.map(|layout| layout.name());
+    for name in names.iter().copied().chain([file]) {
+        let layout: Layout = if name == file {
+            serde_json::from_value(text.clone()).expect("a layout")
+        } else {
+            name.parse().expect("a layout")
+        };
         let output = stock.path(&format!("{layout}.mkv"));
-        recomposed(&manifest, &output, &["--layout", layout.name(), "--width", "640", "--height", "360"]);
-        let source = |look: usize, speaker: usize| Source { shared: look == 3, speaks: look == speaker };
+        recomposed(&manifest, &output, &["--layout", name, "--width", "640", "--height", "360"]);
+        let (mut seats, mut shown) = ([0, 1, 2], Vec::new());
         for (from, to, looks, speaker) in [
             (0.1, 0.9, vec![1, 2], 0),
             (1.1, 1.9, vec![1, 2], 2),
             (2.1, 3.9, vec![1, 2, 3], 2),
             (4.1, 4.9, vec![1, 2], 2),
         ] {
-            let sources: Vec<Source> = looks.iter().map(|look| source(*look, speaker)).collect();
-            let places = layout.places(canvas, &sources);
-            let fitted = looks.iter().zip(&places).map(|(look, place)| rect(place.fit(shapes[look - 1])));
-            let film = Recording::open(&output, &fitted.collect::<Vec<_>>());
-            for (tile, look) in looks.iter().enumerate() {
-                let presence = film.presence(tile, Look::of(*look), from, to);
-                assert!(presence > 0.95, "{layout} {from}: {look} at {:?} for {presence}", places[tile]);
+            if speaker == 2 {
+                // Who speaks takes the seat of the first.
+                seats = [1, 0, 2];
+            }
+            let source = |look: usize| Source {
+                name: if look == 1 { "Ann" } else { "" },
+                shared: look == 3,
+                speaks: look == speaker,
+                seat: seats[look - 1],
+                ..Source::default()
+            };
+            let sources: Vec<Source<'_>> = looks.iter().map(|look| source(*look)).collect();
+            let places = layout.places(canvas, &sources, usize::MAX);
+            let placed: Vec<Place> = places.iter().copied().flatten().collect();
+            for (look, place) in looks.iter().zip(places).filter_map(|(look, place)| Some((*look, place?))) {
+                let lies_on = |other: &Place| other.z > place.z && meet(place.placement, other.placement);
+                // What lies under something is not looked at.
+                if !placed.iter().any(lies_on) {
+                    shown.push((look, place, from, to));
+                }
+            }
+        }
+        // A picture that covers its place reaches into the corners.
+        let whole = |look: usize, place: &Place| match place.fit {
+            Fit::Contain => rect(place.placement.fit(shapes[look - 1])),
+            Fit::Cover | Fit::Fill => rect(place.placement),
+        };
+        let rects = shown.iter().flat_map(|(look, place, ..)| {
+            let whole = whole(*look, place);
+            [whole, Rect { width: whole.width / 8, height: whole.height / 8, ..whole }]
+        });
+        let film = Recording::open(&output, &rects.collect::<Vec<_>>());
+        assert!(shown.len() >= 4, "{layout}: {shown:?}");
+        for (index, (look, place, from, to)) in shown.iter().enumerate() {
+            for (part, tile) in [("middle", 2 * index), ("corner", 2 * index + 1)] {
+                let presence = film.presence(tile, Look::of(*look), *from, *to);
+                assert!(presence > 0.95, "{layout} {from}: the {part} of {look} at {place:?} for {presence}");
             }
         }
     }
+}
+
+fn meet(a: Placement, b: Placement) -> bool {
+    a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
 }
 
 #[test]
@@ -248,7 +303,7 @@ fn what_cannot_be_done_is_refused_with_a_reason_and_leaves_nothing() {
     let lines: [Line<'_>; 15] = [
         (stock.path("none.json"), &out, &[], 64, &["none.json", "No such file", ".json"]),
         (text, &out, &[], 64, &["text.json", "id"]),
-        (good.clone(), &out, &["--layout", "mosaic"], 2, &["mosaic", "grid, speaker, screen"]),
+        (good.clone(), &out, &["--layout", "mosaic"], 2, &["mosaic", "grid, speaker, presentation", ".json"]),
         (good.clone(), &out, &["--width", "641"], 2, &["641", "even"]),
         (good.clone(), &out, &["--fps", "0"], 2, &["fps", "1..=60"]),
         (good.clone(), &stock.path("out.avi"), &[], 64, &["out.avi", ".webm"]),
@@ -375,7 +430,7 @@ fn a_call_is_recomposed_as_it_was() {
             (Layout::Grid, "grid.mp4", Size { width: 1280, height: 720 }),
             (Layout::Grid, "grid.webm", Size { width: 640, height: 360 }),
             (Layout::Speaker, "speaker.mp4", Size { width: 640, height: 360 }),
-            (Layout::Screen, "screen.mkv", Size { width: 640, height: 360 }),
+            (Layout::Presentation, "screen.mkv", Size { width: 640, height: 360 }),
         ] {
             let output = out.path().join(name);
             let (width, height) = (size.width.to_string(), size.height.to_string());
@@ -384,10 +439,9 @@ fn a_call_is_recomposed_as_it_was() {
                 std::fs::copy(&output, Path::new(&keep).join(name)).expect("LAB_KEEP is a folder");
             }
             // Nobody has spoken by the manifest, or Ann: she is the first.
-            let two = layout.places(size, &[Source::default(); 2]);
-            let three = layout.places(size, &[Source::default(); 3]);
-            let last = layout.places(size, &[Source::default(); 2]);
-            let places: Vec<Rect> = [two, three, last].iter().flatten().map(|place| rect(place.fit(CAMERA))).collect();
+            let people = |count: usize| placements(&layout, size, &vec![Source::default(); count]);
+            let all = [people(2), people(3), people(2)].concat();
+            let places: Vec<Rect> = all.iter().map(|place| rect(place.fit(CAMERA))).collect();
             let film = Recording::open(&output, &places);
             assert!((film.duration - end).abs() < 0.2, "{} of {end} s", film.duration);
             assert!(film.longest_picture() < 0.05, "{}", film.longest_picture());

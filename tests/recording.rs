@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use common::disk::on_small_disk;
 use common::judge::{Recording, Rect, locate};
 use common::lab;
+use common::native::Native;
 use common::participant::{Options, Participant};
 use common::server::Server;
 use common::source::Look;
 use common::tiles::{calm, tiles};
+use plenum::mix::layout::{Placement, Size};
 use serde_json::{Value, json};
 
 /// How far sound and picture of a participant may be apart, in seconds.
@@ -123,6 +125,99 @@ fn every_format_at_once_and_each_with_an_end_of_its_own() {
             let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
             judge_format(file.path(), codecs, &looks, wall, CLOCK);
         }
+    });
+}
+
+/// Where a participant of the lab is seen in a place.
+fn seen_in(place: Placement) -> Rect {
+    let Placement { x, y, width, height } = place.fit(Size { width: 320, height: 240 });
+    let [x, y, width, height] = [x, y, width, height].map(|length| usize::try_from(length).expect("a side"));
+    Rect { x, y, width, height }
+}
+
+#[test]
+fn a_layout_is_chosen_for_each_recording_and_whoever_speaks_is_large_in_one() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let mut people = Vec::new();
+        for (name, look) in [("Ann", 0), ("Bob", 1), ("Cleo", 2)] {
+            people.push(Native::join(&server, "tea", name, look).await);
+        }
+        let mut talking = Vec::new();
+        for person in &people {
+            talking.push(person.talk_on_camera("send-1").await);
+        }
+        let watching = people[2].subscribe("receive-1", 0, 2).await;
+        let clock = people[2].finds(&watching, &people[0].id, "camera").await;
+        let other = people[2].finds(&watching, &people[1].id, "camera").await;
+        watching.watches(clock, 25).await;
+        watching.watches(other, 25).await;
+
+        let regions = |region: Value| json!({"layout": {"regions": {"main": region}}});
+        for (bad, words) in [
+            (json!({"layout": "mosaic"}), "layout \"mosaic\""),
+            (json!({"layout": 7}), "layout"),
+            (json!({"layout": {"regions": []}}), "layout.regions"),
+            (regions(json!({"width": -5})), "layout.regions.main.width is -5"),
+            (regions(json!({"x": 1200, "width": 200})), "layout.regions.main.width is 200, which ends outside"),
+            (json!({"kind": "audio", "layout": "grid"}), "the kind audio has no layout"),
+            (json!({"kind": "individual", "layout": "grid"}), "the kind individual has no layout"),
+        ] {
+            let (status, error) = server.post("/api/v1/rooms/tea/recordings", &bad).await;
+            assert_eq!((status, &error["code"]), (400, &json!("bad_format")), "{bad}: {error}");
+            assert!(error["message"].as_str().is_some_and(|message| message.contains(words)), "{bad}: {error}");
+        }
+        let mut running = Vec::new();
+        for layout in ["speaker", "grid"] {
+            let (id, _) = start_as(&server, &json!({ "layout": layout })).await;
+            let (_, entry) = server.get(&format!("/api/v1/recordings/{id}")).await;
+            assert_eq!(entry["layout"], json!(layout), "{entry}");
+            let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({ "layout": layout })).await;
+            assert_eq!((status, &error["code"]), (409, &json!("already_recording")), "{error}");
+            running.push(id);
+        }
+        watching.watches(clock, 90).await;
+        talking[1].1.set(20).await;
+        let speaks = json!(people[1].id);
+        people[2].told("speaker", |told| told["participant"] == speaks).await;
+        watching.watches(clock, 75).await;
+        let mut films = Vec::new();
+        for id in &running {
+            stop(&server, id).await;
+            let (_, manifest) = server.get(&format!("/api/v1/recordings/{id}/manifest")).await;
+            films.push((server.download(&format!("/api/v1/recordings/{id}/file")).await, manifest));
+        }
+        let looks = [0, 1, 2].map(Look::of);
+
+        let (file, manifest) = &films[0];
+        let events = manifest["events"].as_array().expect("events");
+        let spoke = events.iter().find(|event| event["type"] == "speaker" && event["participant"] == speaks);
+        let spoke = spoke.expect("somebody speaks")["atMs"].as_f64().expect("a time") / 1e3;
+        let last = events.iter().rfind(|event| event["type"] == "layout").expect("a layout");
+        let bobs = last["tiles"].as_array().expect("tiles").iter().find(|tile| tile["participant"] == speaks);
+        assert_eq!(bobs.expect("his tile")["width"], json!(1280), "{last}");
+        let large = Placement { x: 0, y: 0, width: 1280, height: 576 };
+        let [left, right] = [384, 640].map(|x| Placement { x, y: 576, width: 256, height: 144 });
+        let film = Recording::open(file.path(), &[large, left, right].map(seen_in));
+        // The mix runs late: what it shows when somebody begins to speak was taken before.
+        let (before, after) = ((1.5, spoke - 0.6), (spoke + 1.2, film.duration - 0.1));
+        // They swap, and nobody else moves, not even for a moment.
+        for (tile, look, (from, to)) in
+            [(0, 0, before), (1, 1, before), (0, 1, after), (1, 0, after), (2, 2, (1.0, film.duration - 0.1))]
+        {
+            let presence = film.presence(tile, looks[look], from, to);
+            assert!(presence > 0.95, "{look} in place {tile} from {from} to {to}: {presence}");
+        }
+
+        let (file, manifest) = &films[1];
+        assert_eq!(manifest["layout"], json!("grid"));
+        let places = [(0, 0), (640, 0), (320, 360)].map(|(x, y)| Placement { x, y, width: 640, height: 360 });
+        let film = Recording::open(file.path(), &places.map(seen_in));
+        for (tile, look) in looks.into_iter().enumerate() {
+            let presence = film.presence(tile, look, 1.5, film.duration - 0.1);
+            assert!(presence > 0.95, "{tile} stays in the grid: {presence}");
+        }
+        assert!(film.longest_picture() < 0.2, "{}", film.longest_picture());
     });
 }
 

@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::happening::word;
 use crate::media::Codec;
 use crate::mix::Encoding;
+use crate::mix::layout::Layout;
 
 /// What is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -35,7 +37,7 @@ pub enum Container {
 }
 
 /// What somebody wants of a recording; what is not said depends on the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Choice {
     /// What is recorded.
@@ -46,6 +48,8 @@ pub struct Choice {
     pub video_codec: Option<Encoding>,
     /// The codec of the sound.
     pub audio_codec: Option<Encoding>,
+    /// How the picture of the mix is arranged.
+    pub layout: Option<Layout>,
 }
 
 /// What a recording holds, and in which files.
@@ -102,6 +106,10 @@ impl Choice {
             }
             (Content::Multitrack, Container::Mp4 | Container::Webm) => {
                 return no(format!("several tracks of sound are not written as {container:?}"), "use mkv");
+            }
+            (Content::Audio | Content::Individual, _) if self.layout.is_some() => {
+                let remedy = "leave it out, or use the kind mixed or multitrack";
+                return no(format!("a recording of the kind {} has no layout", word(&content)), remedy);
             }
             (Content::Audio, _) if self.video_codec.is_some() => {
                 return no("a recording of sound has no videoCodec".into(), "leave it out, or use the kind mixed");
@@ -212,6 +220,8 @@ mod tests {
             (r#"{"kind": "individual"}"#, Codec::H264, (Mkv, Some(H264), Opus)),
             (r#"{"kind": "individual", "container": "mkv"}"#, Codec::Vp8, (Mkv, Some(Vp8), Opus)),
             (r#"{"kind": "multitrack"}"#, Codec::Vp8, (Mkv, Some(H264), Aac)),
+            (r#"{"kind": "multitrack", "layout": "pip"}"#, Codec::Vp8, (Mkv, Some(H264), Aac)),
+            (r#"{"layout": {"regions": {"all": {}}}}"#, Codec::Vp8, (Mp4, Some(H264), Aac)),
         ] {
             assert_eq!(resolved(text, spoken), Ok(wanted), "{text}");
         }
@@ -229,6 +239,10 @@ mod tests {
             (r#"{"kind": "individual", "container": "webm"}"#, Codec::H264, "mkv"),
             (r#"{"kind": "individual", "videoCodec": "h264"}"#, Codec::Vp8, "leave the codecs out"),
             (r#"{"kind": "multitrack", "container": "webm"}"#, Codec::Vp8, "mkv"),
+            (r#"{"kind": "audio", "layout": "grid"}"#, Codec::Vp8, "the kind audio has no layout"),
+            (r#"{"kind": "individual", "layout": "grid"}"#, Codec::Vp8, "the kind individual has no layout"),
+            (r#"{"layout": "mosaic"}"#, Codec::Vp8, "layout \"mosaic\""),
+            (r#"{"layout": {"regions": {"a": {"x": -1}}}}"#, Codec::Vp8, "layout.regions.a.x is -1"),
             (r#"{"kind": "hologram"}"#, Codec::Vp8, "individual"),
             (r#"{"videoCodec": "av1"}"#, Codec::Vp8, "vp8"),
         ] {

@@ -14,6 +14,7 @@ use super::file::{FileName, MediaFile, half_made, is_zero, size_of};
 use super::format::Format;
 use super::happening::{Happening, Moment};
 use crate::id::{ParticipantId, RecordingId};
+use crate::mix::layout::Layout;
 
 /// A day of a busy room; some 10 MB.
 const MOST_EVENTS: usize = 100_000;
@@ -105,6 +106,9 @@ pub struct Manifest {
     /// What it holds.
     #[serde(flatten)]
     pub format: Format,
+    /// How its picture is arranged, where that is one of the mix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// How it fares.
     pub state: State,
     /// When it began.
@@ -147,6 +151,7 @@ impl Manifest {
             id,
             room,
             format,
+            layout: None,
             state: State::Recording,
             started_at: unix_ms(SystemTime::now()),
             pre_roll_ms: 0,
@@ -193,6 +198,7 @@ impl Manifest {
             id: id.clone(),
             room: room.clone(),
             format: *format,
+            layout: self.layout.clone(),
             state: *state,
             started_at: *started_at,
             pre_roll_ms: self.pre_roll_ms,

@@ -22,6 +22,7 @@ use super::take::Take;
 use crate::id::{RecordingId, RoomName};
 use crate::media::description::Descriptions;
 use crate::media::pipeline::Pipeline;
+use crate::mix::layout::Layout;
 use crate::mix::{Encoded, Placed};
 
 /// What is to be recorded.
@@ -40,7 +41,9 @@ pub struct Spec {
     /// The running time since when anything is kept of what everybody sends.
     pub kept_since: Option<gst::ClockTime>,
     /// How the picture of the mix is arranged, where it is recorded.
-    pub layout: Option<watch::Receiver<Vec<Placed>>>,
+    pub layout: Option<Layout>,
+    /// Who is where in it, where the mix is recorded.
+    pub placements: Option<watch::Receiver<Vec<Placed>>>,
     /// How much space it leaves.
     pub limits: Limits,
 }

@@ -76,6 +76,7 @@ impl Take {
         };
         let (id, format) = (spec.id.clone(), spec.format);
         let mut manifest = Manifest::new(spec.id, spec.room.to_string(), spec.format);
+        manifest.layout = spec.layout;
         manifest.files.extend(mixdown.as_ref().map(Mixdown::file));
         manifest.write(&folder).inspect_err(|_| {
             // Nothing was recorded: leave nothing behind.
@@ -92,7 +93,7 @@ impl Take {
         let from = kept.filter(|_| !pre_roll.is_zero()).unwrap_or(now).min(now);
         let started_at = unix_ms(SystemTime::now()).saturating_sub((now - from).mseconds());
         (manifest.started_at, manifest.pre_roll_ms) = (started_at, (now - from).mseconds());
-        let mut layout = spec.layout.filter(|_| mixdown.is_some() && format.video_codec.is_some());
+        let mut layout = spec.placements.filter(|_| mixdown.is_some() && format.video_codec.is_some());
         if let Some(layout) = &mut layout {
             manifest.note(0, Happening::Layout { tiles: layout.borrow_and_update().iter().map(Tile::from).collect() });
         }

@@ -33,6 +33,7 @@ pub(super) fn internal(message: &str) -> Response {
 pub(super) fn recording(error: &RecordingError) -> Response {
     let (status, code) = match error {
         RecordingError::Already(_) => (StatusCode::CONFLICT, "already_recording"),
+        RecordingError::TooManyMixes(_) => (StatusCode::CONFLICT, "too_many_mixes"),
         RecordingError::NotRunning(_) => (StatusCode::CONFLICT, "not_running"),
         RecordingError::NoRoom(_) => (StatusCode::NOT_FOUND, "no_such_room"),
         RecordingError::Format(_) => (StatusCode::BAD_REQUEST, "bad_format"),

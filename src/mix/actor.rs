@@ -9,13 +9,16 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::cards::{self, Cards, Wanted};
 use super::encoder::{self, Encoder};
 use super::encoding::Encoding;
 use super::input::Input;
-use super::layout::{self, Placement};
+use super::layout::{Layout, Place};
+use super::roster::{Roster, Track};
+use super::slot::Slot;
 use super::tiles::Tile;
-use super::video::{self, Canvas};
-use super::{MixError, MixSettings, MixState, Placed, audio};
+use super::video::Canvas;
+use super::{MixError, MixSettings, MixState, Placed, audio, shown_name};
 use crate::id::{ParticipantId, ParticipantName};
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::description::Descriptions;
@@ -33,53 +36,33 @@ const RETRY: Duration = Duration::from_secs(2);
 /// What the owner asks for.
 #[derive(Debug)]
 pub(super) enum Command {
-    Add { id: ParticipantId, name: ParticipantName },
+    Add { id: ParticipantId, owner: ParticipantId, name: ParticipantName },
     Remove { id: ParticipantId },
     Attach { id: ParticipantId, codec: Codec, outlet: Outlet },
     Detach { id: ParticipantId, kind: Kind },
     Encode { encoding: Encoding, reply: oneshot::Sender<Result<Outlet, MixError>> },
     Release { encoding: Encoding },
-}
-
-/// A participant's track of one kind. Without an input it is not shown or heard: no pad is free, or it failed.
-#[derive(Debug)]
-struct Track {
-    codec: Codec,
-    outlet: Outlet,
-    input: Option<Input>,
-    not_before: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Participant {
-    id: ParticipantId,
-    name: ParticipantName,
-    audio: Option<Track>,
-    video: Option<Track>,
-}
-
-impl Participant {
-    fn track(&mut self, kind: Kind) -> &mut Option<Track> {
-        match kind {
-            Kind::Audio => &mut self.audio,
-            Kind::Video => &mut self.video,
-        }
-    }
+    Arrange { layout: Layout },
+    Speak { id: ParticipantId },
 }
 
 /// Everything of one mix.
 #[derive(Debug)]
 pub(super) struct Stage {
     // First, so that inputs leave the pipeline before it ends.
-    participants: Vec<Participant>,
+    roster: Roster,
+    cards: Cards,
     encoders: Vec<Encoder>,
     pipeline: Pipeline,
     settings: MixSettings,
     descriptions: Descriptions,
     canvas: Canvas,
+    layout: Layout,
+    /// What the layout says, until somebody comes, goes or speaks.
+    places: Option<Vec<Option<Place>>>,
     video_tee: gst::Element,
     audio_tee: gst::Element,
-    video_pads: Vec<gst::Pad>,
+    slots: Vec<Slot>,
     audio_pads: Vec<gst::Pad>,
     placed: watch::Sender<Vec<Placed>>,
     inputs_made: u64,
@@ -94,21 +77,24 @@ impl Stage {
         placed: watch::Sender<Vec<Placed>>,
     ) -> Result<(Self, mpsc::Receiver<BusEvent>), MixError> {
         let (pipeline, events) = Pipeline::new(&format!("mix-{name}"));
-        let (canvas, video_pads) = Canvas::build(&descriptions, &settings.values, settings.videos)?;
+        let (canvas, slots) = Canvas::build(&descriptions, &settings.values, settings.videos)?;
         let (voices, audio_pads) = audio::build(&descriptions, &settings.values, settings.voices)?;
         let video_tee = end(&pipeline, canvas.bin())?;
         let audio_tee = end(&pipeline, &voices)?;
         pipeline.play()?;
         let mut stage = Self {
-            participants: Vec::new(),
+            roster: Roster::default(),
+            cards: Cards::default(),
             encoders: Vec::new(),
             pipeline,
             settings,
             descriptions,
             canvas,
+            layout: Layout::default(),
+            places: None,
             video_tee,
             audio_tee,
-            video_pads,
+            slots,
             audio_pads,
             placed,
             inputs_made: 0,
@@ -124,10 +110,18 @@ impl Stage {
         mut events: mpsc::Receiver<BusEvent>,
         state: &watch::Sender<MixState>,
     ) {
+        let picture = Duration::from_secs(1) / self.settings.values.fps.max(1);
         let mut next_look = Instant::now() + LOOK;
         loop {
-            match commands.recv_timeout(next_look.saturating_duration_since(Instant::now())) {
+            let now = Instant::now();
+            let is_moving = self.slots.iter().any(Slot::is_moving);
+            let next = if is_moving { next_look.min(now + picture) } else { next_look };
+            match commands.recv_timeout(next.saturating_duration_since(now)) {
                 Ok(command) => self.obey(command),
+                Err(std_mpsc::RecvTimeoutError::Timeout) if Instant::now() < next_look => {
+                    self.step();
+                    continue;
+                }
                 Err(std_mpsc::RecvTimeoutError::Timeout) => next_look = Instant::now() + LOOK,
                 Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
             }
@@ -139,29 +133,48 @@ impl Stage {
                 }
             }
             self.settle();
+            self.step();
         }
+    }
+
+    /// Goes on with what is moving.
+    fn step(&mut self) {
+        let now = Instant::now();
+        self.slots.iter_mut().for_each(|slot| slot.step(now));
     }
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Add { id, name } => {
-                if self.find(&id).is_none() {
-                    self.participants.push(Participant { id, name, audio: None, video: None });
-                }
+            Command::Add { id, owner, name } => {
+                self.roster.add(id, owner, name);
+                self.places = None;
             }
-            Command::Remove { id } => self.participants.retain(|participant| participant.id != id),
-            Command::Attach { id, codec, outlet } => match self.find(&id) {
+            Command::Remove { id } => {
+                self.roster.remove(&id);
+                self.places = None;
+            }
+            Command::Arrange { layout } => {
+                self.layout = layout;
+                self.places = None;
+            }
+            Command::Speak { id } => {
+                self.roster.speaks(id);
+                self.places = None;
+            }
+            Command::Attach { id, codec, outlet } => match self.roster.find(&id) {
                 Some(participant) => {
                     let track = participant.track(codec.kind());
                     // The old input goes before the new one comes, so that its pad is free.
                     drop(track.take());
                     *track = Some(Track { codec, outlet, input: None, not_before: None });
+                    self.places = None;
                 }
                 None => tracing::warn!(participant = %id, "a track of nobody in this mix is not mixed"),
             },
             Command::Detach { id, kind } => {
-                if let Some(participant) = self.find(&id) {
+                if let Some(participant) = self.roster.find(&id) {
                     drop(participant.track(kind).take());
+                    self.places = None;
                 }
             }
             Command::Encode { encoding, reply } => {
@@ -197,17 +210,13 @@ impl Stage {
         self.encoders.retain(|encoder| encoder.users > 0);
     }
 
-    fn find(&mut self, id: &ParticipantId) -> Option<&mut Participant> {
-        self.participants.iter_mut().find(|participant| participant.id == *id)
-    }
-
     /// An input's error ends the input; any other ends the mix.
     fn notice(&mut self, event: BusEvent) -> Result<(), String> {
         let reason = match event.kind {
             BusEventKind::Error(ref reason) => reason.clone(),
             BusEventKind::Eos => return Err("the mix came to an end by itself".into()),
         };
-        let tracks = self.participants.iter_mut().flat_map(|p| [&mut p.audio, &mut p.video]).flatten();
+        let tracks = self.roster.all.iter_mut().flat_map(|p| [&mut p.audio, &mut p.video]).flatten();
         for track in tracks {
             if track.input.as_ref().is_some_and(|input| event.is_from(&input.name())) {
                 tracing::warn!(%reason, codec = ?track.codec, "a track left the mix: it is tried again");
@@ -219,29 +228,32 @@ impl Stage {
         // One that left a moment ago.
         let has_left = event.path.first().is_some_and(|name| {
             let encodes = |encoder: &Encoder| encoder.is(name);
-            name.starts_with(INPUT) || encoder::is_one(name) && !self.encoders.iter().any(encodes)
+            name.starts_with(INPUT)
+                || cards::is_one(name)
+                || encoder::is_one(name) && !self.encoders.iter().any(encodes)
         });
         if has_left { Ok(()) } else { Err(reason) }
     }
 
     /// Makes inputs, places and tiles fit the participants.
     fn settle(&mut self) {
-        let shown = self.participants.len().min(self.settings.videos);
+        let (canvas, most) = (self.canvas.size(), self.settings.videos);
+        let places = self.places.take().unwrap_or_else(|| self.roster.places(&self.layout, canvas, most));
         let looked_at = self.encoders.iter().any(|encoder| encoder.encoding.kind() == Kind::Video);
-        let places = layout::grid(self.canvas.size(), shown);
-        for index in 0..self.participants.len() {
-            let is_shown = index < shown;
-            for kind in Kind::ALL {
-                self.settle_track(index, kind, is_shown && looked_at || kind == Kind::Audio);
+        let is_wanted = |index: usize| looked_at && places[index].is_some();
+        // First out, so that pads are free for who comes in.
+        for (_, hidden) in self.roster.all.iter_mut().enumerate().filter(|(index, _)| !is_wanted(*index)) {
+            hidden.video.iter_mut().for_each(|track| track.input = None);
+        }
+        for index in 0..self.roster.all.len() {
+            self.settle_track(index, Kind::Audio);
+            if is_wanted(index) {
+                self.settle_track(index, Kind::Video);
             }
         }
         let placed = self.place(&places);
-        let tiles = self.participants.iter().zip(&placed).filter(|(_, placed)| !placed.video);
-        let tiles =
-            tiles.map(|(who, placed)| Tile { placement: placed.placement, name: who.name.to_string() }).collect();
-        if let Err(error) = self.canvas.draw(tiles) {
-            tracing::warn!(%error, "the tiles are not up to date");
-        }
+        self.draw(&places, &placed);
+        self.places = Some(places);
         self.placed.send_if_modified(|current| {
             let changed = *current != placed;
             *current = placed;
@@ -249,19 +261,30 @@ impl Stage {
         });
     }
 
-    fn settle_track(&mut self, index: usize, kind: Kind, wanted: bool) {
-        let Some(track) = self.participants[index].track(kind) else { return };
-        if !wanted {
-            track.input = None;
-            return;
+    /// Draws a tile for everybody who has a place and no video, the deepest first.
+    fn draw(&mut self, places: &[Option<Place>], placed: &[Placed]) {
+        let people = self.roster.all.iter().zip(places).filter_map(|(who, place)| Some((&who.person, place.as_ref()?)));
+        let mut unseen: Vec<_> = people.zip(placed).filter(|(_, placed)| !placed.video).map(|(who, _)| who).collect();
+        unseen.sort_by_key(|(_, place)| place.z);
+        let tiles = unseen.into_iter().map(|(person, place)| Tile {
+            placement: place.placement,
+            name: shown_name(person.name.as_str(), person.shared),
+        });
+        if let Err(error) = self.canvas.draw(tiles.collect()) {
+            tracing::warn!(%error, "the tiles are not up to date");
         }
+    }
+
+    /// Starts the input of a track that has none.
+    fn settle_track(&mut self, index: usize, kind: Kind) {
+        let Some(track) = self.roster.all[index].track(kind) else { return };
         if track.input.is_some() || track.not_before.is_some_and(|moment| Instant::now() < moment) {
             return;
         }
         let (codec, outlet) = (track.codec, track.outlet.clone());
         let Some(pad) = self.free_pad(kind) else { return };
         let started = self.start_input(index, codec, &outlet, &pad);
-        let Some(track) = self.participants[index].track(kind) else { return };
+        let Some(track) = self.roster.all[index].track(kind) else { return };
         match started {
             Ok(input) => track.input = Some(input),
             Err(error) => {
@@ -275,7 +298,7 @@ impl Stage {
         let decode = self.descriptions.build(description_of(codec), &self.settings.values)?;
         self.inputs_made += 1;
         // Numbered, since the former input of the same track may still be on its way out.
-        let name = format!("{INPUT}{}-{}-{}", self.inputs_made, codec.kind(), self.participants[index].id);
+        let name = format!("{INPUT}{}-{}-{}", self.inputs_made, codec.kind(), self.roster.all[index].person.id);
         // The compositor shows what begins within a picture of its own, that is up to one too early: half of one later is
         // the nearest.
         let rounding = gst::ClockTime::SECOND / 2 / u64::from(self.settings.values.fps.max(1));
@@ -283,29 +306,38 @@ impl Stage {
     }
 
     fn free_pad(&self, kind: Kind) -> Option<gst::Pad> {
-        let pads = match kind {
-            Kind::Audio => &self.audio_pads,
-            Kind::Video => &self.video_pads,
-        };
-        pads.iter().find(|pad| !pad.is_linked()).cloned()
+        match kind {
+            Kind::Audio => self.audio_pads.iter().find(|pad| !pad.is_linked()).cloned(),
+            Kind::Video => self.slots.iter().find(|slot| slot.is_free()).map(|slot| slot.pad().clone()),
+        }
     }
 
-    /// Moves every video to its place, hides what is not live, and says who is where.
-    fn place(&self, places: &[Placement]) -> Vec<Placed> {
-        let mut lent = Vec::new();
-        let mut placed = Vec::new();
-        for (participant, placement) in self.participants.iter().zip(places) {
+    /// Shows every live video at its place, and the name of whoever has none where it would lie below somebody's. Hides what
+    /// is not live, and says who is where.
+    fn place(&mut self, places: &[Option<Place>]) -> Vec<Placed> {
+        let now = Instant::now();
+        let mut used = vec![false; self.slots.len()];
+        let (mut placed, mut wanted) = (Vec::new(), Vec::new());
+        for (participant, place) in self.roster.all.iter().zip(places) {
+            let Some(place) = place else { continue };
             let input = participant.video.as_ref().and_then(|track| track.input.as_ref());
             let live = input.filter(|input| input.is_fresh(FROZEN));
-            if let Some(input) = live {
-                video::place(input.pad(), Some(*placement));
-                lent.push(input.pad());
+            let slot = live.and_then(|input| self.slots.iter().position(|slot| slot.pad() == input.pad()));
+            if let (Some(input), Some(slot)) = (live, slot) {
+                self.slots[slot].show(*place, input.cropper(), now);
+                used[slot] = true;
             }
-            placed.push(Placed { participant: participant.id.clone(), placement: *placement, video: live.is_some() });
+            let person = &participant.person;
+            if slot.is_none() && cards::lies_on_another(place, places) {
+                let name = shown_name(person.name.as_str(), person.shared);
+                wanted.push(Wanted { id: person.id.clone(), place: *place, name });
+            }
+            placed.push(Placed { participant: person.id.clone(), placement: place.placement, video: slot.is_some() });
         }
-        for pad in self.video_pads.iter().filter(|pad| !lent.contains(pad)) {
-            video::place(pad, None);
-        }
+        let fps = self.settings.values.fps;
+        self.cards.settle(&wanted, self.pipeline.gst(), fps, &mut self.slots, &mut used);
+        let hidden = self.slots.iter_mut().zip(used).filter(|(_, used)| !used);
+        hidden.for_each(|(slot, _)| slot.hide());
         placed
     }
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
-use super::MixError;
 use super::conceal::conceal;
+use super::{MixError, fit};
 use crate::media::Kind;
 use crate::media::link::{Link, Outlet};
 use crate::media::pipeline::Pipeline;
@@ -32,6 +32,7 @@ pub(super) struct Input {
     link: Option<Link>,
     out: gst::Pad,
     pad: gst::Pad,
+    cropper: Option<gst::Element>,
     seen: Arc<AtomicU64>,
 }
 
@@ -56,14 +57,22 @@ impl Input {
         let mut link = Link::new("rtp", outlet.caps().as_ref());
         bin.add_many([link.element(), decode.upcast_ref()]).map_err(fail("filling an input"))?;
         link.element().link_pads(Some("src"), decode, Some("rtp")).map_err(fail("linking an input"))?;
-        let inside = decode.static_pad("out").ok_or(MixError::Graph { step: "looking for a socket" })?;
+        let mut inside = decode.static_pad("out").ok_or(MixError::Graph { step: "looking for a socket" })?;
+        let mut cropper = None;
+        if kind == Kind::Video {
+            let cuts = fit::cropper().map_err(fail("making a cropper"))?;
+            bin.add(&cuts).map_err(fail("filling an input"))?;
+            decode.link_pads(Some("out"), &cuts, Some("sink")).map_err(fail("linking an input"))?;
+            inside = cuts.static_pad("src").ok_or(MixError::Graph { step: "looking for a cropper's pad" })?;
+            cropper = Some(cuts);
+        }
         let out = gst::GhostPad::with_target(&inside).map_err(fail("exposing an input"))?.upcast::<gst::Pad>();
         bin.add_pad(&out).map_err(fail("exposing an input"))?;
 
         let seen = Arc::new(AtomicU64::new(NEVER));
         watch(&out, kind, rounding, Arc::clone(&seen));
         pipeline.add(&bin).map_err(fail("adding an input"))?;
-        let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), seen };
+        let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), cropper, seen };
         if out.link(pad).is_err() || bin.sync_state_with_parent().is_err() {
             drop(input(None));
             return Err(MixError::Graph { step: "starting an input" });
@@ -83,6 +92,11 @@ impl Input {
         &self.pad
     }
 
+    /// What cuts off the edges of its pictures.
+    pub(super) fn cropper(&self) -> Option<&gst::Element> {
+        self.cropper.as_ref()
+    }
+
     /// Whether decoded media has come within `span`.
     pub(super) fn is_fresh(&self, span: gst::ClockTime) -> bool {
         match self.seen.load(Ordering::Relaxed) {
@@ -95,22 +109,27 @@ impl Input {
 impl Drop for Input {
     fn drop(&mut self) {
         drop(self.link.take());
-        // What is still under way would find no pad, and fail.
-        self.out.add_probe(gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Drop);
-        // The pad is free at once. A push that is still under way ends by itself: the mixer keeps consuming.
-        let _ = self.out.unlink(&self.pad);
-        let bin = self.bin.clone();
-        bin.set_locked_state(true);
-        // Waits for the streaming thread, so not here.
-        let ended = std::thread::Builder::new().name("input-end".into()).spawn(move || {
-            let _ = bin.set_state(gst::State::Null);
-            if let Some(parent) = bin.parent().and_downcast::<gst::Bin>() {
-                let _ = parent.remove(&bin);
-            }
-        });
-        if let Err(error) = ended {
-            tracing::error!(%error, "no thread to end an input: its decoder stays alive");
+        leave(&self.bin, &self.out, &self.pad);
+    }
+}
+
+/// Takes `bin`, which gives by `out`, off the mixer's `pad` and ends it.
+pub(super) fn leave(bin: &gst::Bin, out: &gst::Pad, pad: &gst::Pad) {
+    // What is still under way would find no pad, and fail.
+    out.add_probe(gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Drop);
+    // The pad is free at once. A push that is still under way ends by itself: the mixer keeps consuming.
+    let _ = out.unlink(pad);
+    let bin = bin.clone();
+    bin.set_locked_state(true);
+    // Waits for the streaming thread, so not here.
+    let ended = std::thread::Builder::new().name("input-end".into()).spawn(move || {
+        let _ = bin.set_state(gst::State::Null);
+        if let Some(parent) = bin.parent().and_downcast::<gst::Bin>() {
+            let _ = parent.remove(&bin);
         }
+    });
+    if let Err(error) = ended {
+        tracing::error!(%error, "no thread to end an input: its decoder stays alive");
     }
 }
 

@@ -1,12 +1,21 @@
 //! Where everybody is in the picture: pure geometry.
 //!
-//! All numbers are even, since the chroma planes of I420 have half the resolution; placements lie inside the canvas and
-//! never overlap.
+//! All numbers are even, since the chroma planes of I420 have half the resolution; placements lie inside the canvas, and
+//! overlap only where one is meant to lie on another. Nobody jumps because somebody else speaks: the order is that of arrival,
+//! and who speaks only swaps the large place.
 
+mod cells;
 mod featured;
 mod named;
+mod pattern;
+mod region;
+mod regions;
+mod wire;
 
-pub use named::{Layout, Source, UnknownLayout};
+pub use named::{Layout, Source, spotlight};
+pub use region::{Region, Reuse};
+pub use regions::{MOST_REGIONS, Regions};
+pub use wire::LayoutError;
 
 /// A size in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +27,7 @@ pub struct Size {
 }
 
 /// A rectangle on the canvas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Placement {
     /// The distance from the left edge of the canvas.
     pub x: u32,
@@ -28,6 +37,38 @@ pub struct Placement {
     pub width: u32,
     /// Pixels from top to bottom.
     pub height: u32,
+}
+
+/// How a picture fills a placement of another shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// All of it is seen, with bars beside it.
+    #[default]
+    Contain,
+    /// The placement is full, and the picture's edges are cut off.
+    Cover,
+    /// The placement is full, and the picture is stretched.
+    Fill,
+}
+
+/// A placement, how deep it lies, and how a picture fills it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Where.
+    pub placement: Placement,
+    /// The higher lies on the lower.
+    pub z: i32,
+    /// How.
+    pub fit: Fit,
+}
+
+impl Place {
+    /// A place where all of a picture is seen, on the ground.
+    #[must_use]
+    pub const fn plain(placement: Placement) -> Self {
+        Self { placement, z: 0, fit: Fit::Contain }
+    }
 }
 
 /// `count` equal tiles in rows, the last row centred: 1 column for one, 2 for up to four, 3 for up to nine, and so on.
@@ -69,6 +110,12 @@ pub fn contain(source: Size, space: Size) -> Size {
 }
 
 impl Placement {
+    /// All of the canvas.
+    #[must_use]
+    pub const fn whole(canvas: Size) -> Self {
+        Self { x: 0, y: 0, width: even(canvas.width), height: even(canvas.height) }
+    }
+
     /// Where a picture of size `source` lies when it fills this placement as far as its shape allows.
     #[must_use]
     pub fn fit(self, source: Size) -> Self {

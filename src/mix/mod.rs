@@ -6,6 +6,8 @@
 //!           tiles, for ever ┘
 //! ```
 //!
+//! Who is where is a [layout](layout::Layout)'s decision. Whoever it hides is not decoded.
+//!
 //! The sound alike. There is an encoder for each codec that somebody wants, and pictures are decoded only while somebody wants
 //! any. A mix has a pipeline of its own, and a thread of its own that alone changes it: decoders start and
 //! end there, so the caller never waits. It runs until [`Mix`] and all that is [`Encoded`] are dropped.
@@ -26,18 +28,23 @@ use crate::media::{Codec, Kind};
 
 mod actor;
 mod audio;
+mod cards;
 mod conceal;
 mod encoder;
 mod encoding;
+mod fit;
 mod input;
 pub mod layout;
+mod motion;
 mod priming;
+mod roster;
+mod slot;
 mod tiles;
 mod video;
 
 use actor::{Command, Stage};
 pub use encoding::Encoding;
-use layout::Placement;
+use layout::{Layout, Placement};
 pub(crate) use priming::undo_priming;
 
 /// Why there is no mix.
@@ -69,6 +76,11 @@ pub enum MixError {
     Ended,
 }
 
+/// What a tile says of what is shown in it.
+pub(crate) fn shown_name(owner: &str, shared: bool) -> String {
+    if shared { format!("{owner}'s screen") } else { owner.to_owned() }
+}
+
 /// Somebody's name tile alone, as BGRx; [`tile_caps`] says what that is.
 pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo::Error> {
     let placement = Placement { x: 0, y: 0, width: size.width, height: size.height };
@@ -76,15 +88,16 @@ pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo
 }
 
 pub(crate) use encoding::description as encoder_of;
+pub(crate) use fit::{cropper, fill};
 pub(crate) use tiles::{Tile, draw as draw_tiles};
-pub(crate) use video::{picture_caps as tile_caps, scale_cheaply};
+pub(crate) use video::{depth, picture_caps as tile_caps, scale_cheaply};
 
 /// How large a mix is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MixSettings {
     /// Canvas, frame rate and bitrates.
     pub values: Values,
-    /// The most videos in the picture at once; who came first is shown.
+    /// The most videos in the picture at once; who came first is shown, and who matters most.
     pub videos: usize,
     /// The most voices in the sound at once.
     pub voices: usize,
@@ -105,7 +118,7 @@ pub enum MixState {
     Failed(String),
 }
 
-/// Somebody's place in the picture.
+/// Somebody's place in the picture, at the end of a move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
     /// Who.
@@ -189,10 +202,39 @@ impl Mix {
     /// # Errors
     /// When the mix has ended.
     pub fn add_participant(&self, id: &ParticipantId, name: &ParticipantName) -> Result<(), MixError> {
-        self.send(Command::Add { id: id.clone(), name: name.clone() })
+        self.send(Command::Add { id: id.clone(), owner: id.clone(), name: name.clone() })
     }
 
-    /// Takes a participant and all their tracks out.
+    /// Gives a screen that a participant shares a tile of its own, of which `id` is the identifier.
+    ///
+    /// # Errors
+    /// When the mix has ended.
+    pub fn add_screen(
+        &self,
+        id: &ParticipantId,
+        owner: &ParticipantId,
+        name: &ParticipantName,
+    ) -> Result<(), MixError> {
+        self.send(Command::Add { id: id.clone(), owner: owner.clone(), name: name.clone() })
+    }
+
+    /// Arranges the picture in another way; it begins as a grid. Whoever is seen moves to their new place.
+    ///
+    /// # Errors
+    /// When the mix has ended.
+    pub fn set_layout(&self, layout: &Layout) -> Result<(), MixError> {
+        self.send(Command::Arrange { layout: layout.clone() })
+    }
+
+    /// Says who speaks now. When nobody does, who spoke last counts.
+    ///
+    /// # Errors
+    /// When the mix has ended.
+    pub fn set_speaker(&self, id: &ParticipantId) -> Result<(), MixError> {
+        self.send(Command::Speak { id: id.clone() })
+    }
+
+    /// Takes a participant, or a screen, and all their tracks out.
     ///
     /// # Errors
     /// When the mix has ended.

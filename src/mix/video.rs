@@ -9,7 +9,8 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::MixError;
-use super::layout::{Placement, Size};
+use super::layout::Size;
+use super::slot::Slot;
 use super::tiles::{self, Tile};
 use crate::media::description::{Descriptions, Values};
 use crate::media::pipeline::Pipeline;
@@ -24,12 +25,12 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// Builds it with `pads` places for videos, which are handed out as well.
+    /// Builds it with `slots` places for videos, which are handed out as well.
     pub(super) fn build(
         descriptions: &Descriptions,
         values: &Values,
-        pads: usize,
-    ) -> Result<(Self, Vec<gst::Pad>), MixError> {
+        slots: usize,
+    ) -> Result<(Self, Vec<Slot>), MixError> {
         let bin = descriptions.build("mix/video.launch", values)?;
         let (mixer, stage) = (socket(&bin, "mixer")?, socket(&bin, "stage")?);
         let stage =
@@ -37,8 +38,8 @@ impl Canvas {
         let size = Size { width: values.width, height: values.height };
         stage.set_caps(Some(&picture_caps(size)));
         start_now(&mixer);
-        let pads = (0..pads).map(|index| request(&bin, &mixer, index)).collect::<Result<_, _>>()?;
-        Ok((Self { bin, stage, size, drawn: None }, pads))
+        let slots = (0..slots).map(|index| request(&bin, &mixer, index)).collect::<Result<_, _>>()?;
+        Ok((Self { bin, stage, size, drawn: None }, slots))
     }
 
     /// The bin, to be placed in the mix's pipeline; its `out` pad gives the picture.
@@ -64,17 +65,10 @@ impl Canvas {
     }
 }
 
-/// Puts the video of the slot `ghost` at `placement`, or hides it.
-pub(super) fn place(ghost: &gst::Pad, placement: Option<Placement>) {
-    let Some(pad) = ghost.downcast_ref::<gst::GhostPad>().and_then(|ghost| ghost.target()) else { return };
-    let Some(Placement { x, y, width, height }) = placement else {
-        pad.set_property("alpha", 0.0);
-        return;
-    };
-    for (name, value) in [("xpos", x), ("ypos", y), ("width", width), ("height", height)] {
-        pad.set_property(name, i32::try_from(value).unwrap_or(i32::MAX));
-    }
-    pad.set_property("alpha", 1.0);
+/// Where `z` is among the compositor's pads. The tiles are below all.
+pub(crate) fn depth(z: i32) -> u32 {
+    // No layout goes deeper than 99.
+    u32::try_from(z.saturating_add(100)).unwrap_or(1)
 }
 
 /// Makes the mixer begin at the present, not at the time when the first pipeline of this process began.
@@ -98,11 +92,11 @@ pub(super) fn pad(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<
     Ok((inside, ghost.upcast()))
 }
 
-fn request(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<gst::Pad, MixError> {
+fn request(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<Slot, MixError> {
     let (inside, ghost) = pad(bin, mixer, index)?;
     inside.set_property("alpha", 0.0);
     scale_cheaply(&inside);
-    Ok(ghost)
+    Ok(Slot::new(ghost, inside))
 }
 
 /// Has a compositor's pad show pictures in their own shape, at little cost.

@@ -1,10 +1,9 @@
 //! `plenum recompose`: arguments, signals and the word on standard error around it all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::RecomposeError;
@@ -13,15 +12,16 @@ use super::order::Order;
 use super::progress::Progress;
 use crate::config::Config;
 use crate::media::description::{Descriptions, Values};
-use crate::mix::layout::Layout;
+use crate::mix::layout::{Layout, LayoutError, Size};
 
 /// What can be asked for.
 #[derive(Debug, Args)]
 pub struct Recompose {
     /// The manifest of an individual recording: the .json file beside its media files.
     manifest: PathBuf,
-    /// Who is where: equal tiles, who speaks large, or a shared screen large.
-    #[arg(long, default_value = "grid", value_parser = PossibleValuesParser::new(Layout::ALL.map(Layout::name)).try_map(|name| name.parse::<Layout>()))]
+    /// Who is where: grid, speaker (large), presentation (a shared screen large), pip, side-by-side, single, portrait (on a
+    /// canvas that stands upright), or a .json file with regions.
+    #[arg(long, default_value = "grid", value_name = "NAME|FILE.json", value_parser = layout)]
     layout: Layout,
     /// The file to write; .mp4 has H.264 and AAC, .mkv too, .webm has VP8 and Opus.
     #[arg(long)]
@@ -45,6 +45,15 @@ fn side(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(fits).ok_or_else(|| "use an even number from 64 to 3840".to_owned())
 }
 
+/// A layout by its name, or by the file with its regions.
+fn layout(text: &str) -> Result<Layout, String> {
+    if Path::new(text).extension().is_none_or(|end| end != "json") {
+        return text.parse().map_err(|error: LayoutError| format!("{error} in a .json file"));
+    }
+    let regions = std::fs::read(text).map_err(|error| format!("it cannot be read: {error}"))?;
+    serde_json::from_slice(&regions).map_err(|error| error.to_string())
+}
+
 impl Recompose {
     /// Carries it out, in a runtime of its own.
     ///
@@ -52,9 +61,14 @@ impl Recompose {
     /// When what is asked for cannot be done, it fails underway, or a signal ends it.
     pub fn run(self, config: &Config) -> Result<(), RecomposeError> {
         let fps = self.fps.unwrap_or(config.mix.fps);
+        let usual = Size { width: config.mix.width, height: config.mix.height };
+        let canvas = match (self.width, self.height) {
+            (None, None) => self.layout.canvas(usual),
+            (width, height) => Size { width: width.unwrap_or(usual.width), height: height.unwrap_or(usual.height) },
+        };
         let values = Values {
-            width: self.width.unwrap_or(config.mix.width),
-            height: self.height.unwrap_or(config.mix.height),
+            width: canvas.width,
+            height: canvas.height,
             fps,
             // Seeking is exact to two seconds in simple players.
             gop: 2 * fps,

@@ -47,7 +47,7 @@ pub(super) struct Film {
 impl Film {
     /// Builds it, and lets it begin. Blocks. Must be called within a Tokio runtime.
     pub(super) fn start(order: &Order, checked: &Checked, descriptions: &Descriptions) -> Result<Self, RecomposeError> {
-        let score = Score::of(&checked.manifest, order.layout, order.canvas(), order.values.fps);
+        let score = Score::of(&checked.manifest, &order.layout, order.canvas(), order.values.fps);
         let files: Vec<PathBuf> = score.parts.iter().map(|part| part.file.name.within(&checked.folder)).collect();
         let seen = files.iter().zip(&score.parts).map(|(path, part)| {
             let first = if part.file.has_pictures() { look::first_picture(path)? } else { None };
@@ -90,6 +90,9 @@ impl Film {
                 pad.set_property("alpha", 0.0);
                 scale_cheaply(&pad);
                 movement::conduct(&pad, score, index)?;
+                if let Some(cropper) = self.inputs.last().and_then(|input| input.cropper.as_ref()) {
+                    movement::fit(cropper, &pad, score, index, begin);
+                }
             }
         }
         self.end_of(&bin, Some(Arc::clone(&self.at)))

@@ -9,7 +9,7 @@ use super::RecomposeError;
 use crate::media::Kind;
 use crate::media::description::{Descriptions, Values};
 use crate::media::readers::Readers;
-use crate::mix::Encoding;
+use crate::mix::{Encoding, cropper};
 
 /// How the names of all inputs begin.
 const NAME: &str = "input-";
@@ -18,6 +18,8 @@ const NAME: &str = "input-";
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) bin: gst::Bin,
+    /// What cuts off the edges of pictures.
+    pub(super) cropper: Option<gst::Element>,
     readers: Readers,
 }
 
@@ -43,11 +45,19 @@ pub(super) fn decoded(
     let bin = gst::Bin::with_name(&format!("{NAME}{index}-{}", codec.kind()));
     bin.add(&decode).map_err(fail)?;
     let readers = Readers::hold(demux(&bin, path, codec.kind(), entry).map_err(fail)?.to_vec());
-    let out = decode.static_pad("out").ok_or_else(missing)?;
+    let mut out = decode.static_pad("out").ok_or_else(missing)?;
+    let mut cutting = None;
+    if codec.kind() == Kind::Video {
+        let cuts = cropper().map_err(fail)?;
+        bin.add(&cuts).map_err(fail)?;
+        decode.link_pads(Some("out"), &cuts, Some("sink")).map_err(fail)?;
+        out = cuts.static_pad("src").ok_or_else(missing)?;
+        cutting = Some(cuts);
+    }
     let out = gst::GhostPad::builder_with_target(&out).map_err(fail)?.name("out").build();
     place(out.upcast_ref(), begin);
     bin.add_pad(&out).map_err(fail)?;
-    Ok(Input { bin, readers })
+    Ok(Input { bin, cropper: cutting, readers })
 }
 
 /// Which of the recording's files an input of this name reads.

@@ -86,6 +86,12 @@ pub enum RecomposeError {
         /// The output.
         path: PathBuf,
     },
+    /// The layout does not fit on the canvas.
+    #[error("{reason}")]
+    Layout {
+        /// What of it.
+        reason: String,
+    },
     /// There is something already.
     #[error("{path} exists: choose another name, or add --force to replace it")]
     Exists {

@@ -10,7 +10,8 @@ use gstreamer_controller::prelude::*;
 
 use super::RecomposeError;
 use super::score::Score;
-use crate::mix::layout::Placement;
+use crate::mix::layout::{Fit, Place, Placement};
+use crate::mix::{depth, fill};
 
 /// When the picture `number` shows: rounded as the compositor does.
 pub(super) fn time_of(number: u64, fps: u32) -> gst::ClockTime {
@@ -20,20 +21,45 @@ pub(super) fn time_of(number: u64, fps: u32) -> gst::ClockTime {
 
 /// Has `pad` show the part `index` where and when the score says so, and nothing else.
 pub(super) fn conduct(pad: &gst::Pad, score: &Score, index: usize) -> Result<(), RecomposeError> {
-    let mut moves: Vec<(gst::ClockTime, Option<Placement>)> = Vec::new();
+    let moves = moves(score, index);
+    let shown = moves.iter().map(|(at, place)| (*at, f64::from(u8::from(place.is_some()))));
+    bind(pad, "alpha", shown)?;
+    for (property, side) in SIDES {
+        let placed = moves.iter().filter_map(|(at, place)| Some((*at, f64::from(side(&(*place)?.placement)))));
+        bind(pad, property, placed)?;
+    }
+    bind(pad, "zorder", moves.iter().filter_map(|(at, place)| Some((*at, f64::from(depth((*place)?.z))))))
+}
+
+/// Has what passes `cropper` into `pad` fill its place as the score says. `begin` is when the file begins.
+pub(super) fn fit(cropper: &gst::Element, pad: &gst::Pad, score: &Score, index: usize, begin: gst::ClockTime) {
+    let placed = moves(score, index).into_iter().filter_map(|(at, place)| Some((at, place?)));
+    let placed: Vec<(gst::ClockTime, Place)> = placed.collect();
+    if placed.iter().all(|(_, place)| place.fit == Fit::Contain) {
+        return;
+    }
+    let Some(entry) = cropper.static_pad("sink") else { return };
+    let (cropper, pad) = (cropper.downgrade(), pad.downgrade());
+    entry.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let pts = info.buffer().and_then(|buffer| buffer.pts());
+        if let (Some(pts), Some(cropper), Some(pad)) = (pts, cropper.upgrade(), pad.upgrade()) {
+            let now = placed.iter().rfind(|(at, _)| *at <= begin.saturating_add(pts)).or_else(|| placed.first());
+            now.into_iter().for_each(|(_, place)| fill(&cropper, &pad, *place));
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// When a part comes to another place, or to none.
+fn moves(score: &Score, index: usize) -> Vec<(gst::ClockTime, Option<Place>)> {
+    let mut moves: Vec<(gst::ClockTime, Option<Place>)> = Vec::new();
     for stretch in &score.stretches {
         let place = stretch.places.iter().find(|(part, _)| *part == index).map(|(_, place)| *place);
         if moves.last().is_none_or(|(_, last)| *last != place) {
             moves.push((time_of(stretch.from, score.fps), place));
         }
     }
-    let shown = moves.iter().map(|(at, place)| (*at, f64::from(u8::from(place.is_some()))));
-    bind(pad, "alpha", shown)?;
-    for (property, side) in SIDES {
-        let placed = moves.iter().filter_map(|(at, place)| Some((*at, f64::from(side(&(*place)?)))));
-        bind(pad, property, placed)?;
-    }
-    Ok(())
+    moves
 }
 
 type Side = fn(&Placement) -> u32;

@@ -9,7 +9,7 @@ use crate::egress::happening::word;
 use crate::egress::manifest::{Manifest, State};
 use crate::media::Codec;
 use crate::media::description::Values;
-use crate::mix::layout::{Layout, Size};
+use crate::mix::layout::{Layout, LayoutError, Size};
 
 /// What is to be made of what.
 #[derive(Debug, Clone)]
@@ -61,6 +61,8 @@ impl Order {
         if let Some(path) = sources.iter().find(|path| !path.is_file()) {
             return Err(RecomposeError::Missing { path: path.clone() });
         }
+        let wrong = |error: LayoutError| RecomposeError::Layout { reason: error.to_string() };
+        self.layout.check(self.canvas()).map_err(wrong)?;
         let format = self.format()?;
         let same =
             |path: &PathBuf| matches!((path.canonicalize(), self.output.canonicalize()), (Ok(a), Ok(b)) if a == b);

@@ -8,7 +8,8 @@ use crate::egress::happening::{Happening, is_shared};
 use crate::egress::manifest::Manifest;
 use crate::id::ParticipantId;
 use crate::media::Kind;
-use crate::mix::layout::{Layout, Placement, Size, Source};
+use crate::mix::layout::{Layout, Place, Size, Source, spotlight};
+use crate::mix::shown_name;
 
 /// A file of the recording, as the score sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Part {
     pub file: MediaFile,
     /// Whose it is.
     pub participant: Option<ParticipantId>,
+    /// Their name.
+    pub owner: String,
     /// What its tile says.
     pub name: String,
     /// Whether it is of a shared screen.
@@ -49,7 +52,7 @@ pub struct Stretch {
     /// The first picture after it.
     pub to: u64,
     /// The parts on the canvas, by their index, and where they are.
-    pub places: Vec<(usize, Placement)>,
+    pub places: Vec<(usize, Place)>,
 }
 
 /// The whole.
@@ -68,7 +71,7 @@ pub struct Score {
 impl Score {
     /// The score of an individual recording.
     #[must_use]
-    pub fn of(manifest: &Manifest, layout: Layout, canvas: Size, fps: u32) -> Self {
+    pub fn of(manifest: &Manifest, layout: &Layout, canvas: Size, fps: u32) -> Self {
         let mut parts: Vec<Part> = manifest.files.iter().map(|file| part(manifest, file, fps)).collect();
         // Stable: files that begin at once keep the order of the manifest.
         parts.sort_by_key(|part| part.file.start_ms);
@@ -82,11 +85,17 @@ impl Score {
         cuts.sort_unstable();
         cuts.dedup();
 
+        let mut seats: Vec<u64> = (0..).take(parts.len()).collect();
+        let mut speaker = None;
         let mut stretches: Vec<Stretch> = Vec::new();
         for cut in cuts.windows(2) {
             let (from, to) = (cut[0], cut[1]);
-            let speaker = speakers.iter().rfind(|(at, _)| *at <= from).map(|(_, speaker)| speaker);
-            let places = places(&parts, from, speaker, layout, canvas);
+            let now = speakers.iter().rfind(|(at, _)| *at <= from).map(|(_, speaker)| speaker);
+            if now != speaker {
+                change_seats(&mut seats, &parts, from, [speaker, now]);
+                speaker = now;
+            }
+            let places = places(&parts, from, &seats, speaker, layout, canvas);
             match stretches.last_mut() {
                 Some(last) if last.places == places => last.to = to,
                 _ => stretches.push(Stretch { from, to, places }),
@@ -101,9 +110,9 @@ fn part(manifest: &Manifest, file: &MediaFile, fps: u32) -> Part {
     let shared = file.streams.iter().any(|stream| stream.source.as_deref().is_some_and(is_shared));
     let known = manifest.participants.iter().find(|attendee| Some(&attendee.id) == participant.as_ref());
     let name = known.map(|attendee| attendee.name.clone()).unwrap_or_default();
-    let name = if shared { format!("{name}'s screen") } else { name };
     let (begin, end) = (picture_at(file.start_ms, fps), picture_at(file.start_ms + file.duration_ms, fps));
-    Part { file: file.clone(), participant, name, shared, begin, end }
+    let (owner, name) = (name.clone(), shown_name(&name, shared));
+    Part { file: file.clone(), participant, owner, name, shared, begin, end }
 }
 
 /// Who spoke last, from which picture on. When nobody speaks, that does not change.
@@ -116,21 +125,42 @@ fn speakers(manifest: &Manifest, fps: u32) -> Vec<(u64, ParticipantId)> {
     at.filter_map(|(at, who)| Some((at, who?))).collect()
 }
 
+/// All parts as a layout sees them at the picture `at`.
+fn sources<'a>(parts: &'a [Part], at: u64, seats: &[u64], speaker: Option<&ParticipantId>) -> Vec<(usize, Source<'a>)> {
+    let come = parts.iter().enumerate().filter(|(_, part)| part.is_shown() && part.begin <= at);
+    let source = |(index, part): (usize, &'a Part)| {
+        let speaks = !part.shared && speaker.is_some() && part.participant.as_ref() == speaker;
+        let id = part.participant.as_ref().map_or("", ParticipantId::as_str);
+        let (shared, gone) = (part.shared, part.end <= at);
+        (index, Source { id, name: &part.owner, shared, speaks: speaks && !gone, seat: seats[index], gone })
+    };
+    come.map(source).collect()
+}
+
+/// Who begins to speak takes the seat of who was large before.
+fn change_seats(seats: &mut [u64], parts: &[Part], at: u64, [before, now]: [Option<&ParticipantId>; 2]) {
+    let (indices, then): (Vec<usize>, Vec<Source<'_>>) = sources(parts, at, seats, before).into_iter().unzip();
+    let speaks = sources(parts, at, seats, now).iter().position(|(_, source)| source.speaks);
+    if let (Some(large), Some(speaks)) = (spotlight(&then), speaks) {
+        seats.swap(indices[large], indices[speaks]);
+    }
+}
+
 fn places(
     parts: &[Part],
     at: u64,
+    seats: &[u64],
     speaker: Option<&ParticipantId>,
-    layout: Layout,
+    layout: &Layout,
     canvas: Size,
-) -> Vec<(usize, Placement)> {
-    let there = parts.iter().enumerate().filter(|(_, part)| part.is_shown() && part.begin <= at && at < part.end);
-    let (indices, sources): (Vec<usize>, Vec<Source>) = there
-        .map(|(index, part)| {
-            let speaks = !part.shared && speaker.is_some() && part.participant.as_ref() == speaker;
-            (index, Source { shared: part.shared, speaks })
-        })
-        .unzip();
-    indices.into_iter().zip(layout.places(canvas, &sources)).collect()
+) -> Vec<(usize, Place)> {
+    let mut there = sources(parts, at, seats, speaker);
+    if !layout.remembers() {
+        there.retain(|(_, source)| !source.gone);
+    }
+    let (indices, sources): (Vec<usize>, Vec<Source<'_>>) = there.into_iter().unzip();
+    let places = layout.places(canvas, &sources, usize::MAX);
+    indices.into_iter().zip(places).filter_map(|(index, place)| Some((index, place?))).collect()
 }
 
 /// The first picture at or after a time.

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::mix::layout::Placement;
 
 const HD: Size = Size { width: 1280, height: 720 };
 
@@ -37,19 +38,19 @@ fn outline(score: &Score) -> Vec<(u64, u64, Vec<usize>)> {
 #[test]
 fn everybody_is_there_while_their_file_lasts() {
     let told = manifest(&[(0, 4000, false), (1000, 2000, false), (1500, 500, true)], &[]);
-    let score = Score::of(&told, Layout::Grid, HD, 25);
+    let score = Score::of(&told, &Layout::Grid, HD, 25);
     assert_eq!(score.pictures, 100);
     let wanted =
         [(0, 25, vec![0]), (25, 38, vec![0, 1]), (38, 50, vec![0, 1, 2]), (50, 75, vec![0, 1]), (75, 100, vec![0])];
     assert_eq!(outline(&score), wanted);
     let names: Vec<_> = score.parts.iter().map(|part| part.name.as_str()).collect();
     assert_eq!(names, ["Ann", "Bob", "'s screen"]);
-    assert_eq!(score.stretches[0].places[0].1, Placement { x: 0, y: 0, width: 1280, height: 720 });
+    assert_eq!(score.stretches[0].places[0].1, Place::plain(Placement::whole(HD)));
 }
 
 #[test]
 fn a_time_without_anybody_is_one_of_the_film() {
-    let score = Score::of(&manifest(&[(2000, 1000, false), (0, 1000, false)], &[]), Layout::Screen, HD, 10);
+    let score = Score::of(&manifest(&[(2000, 1000, false), (0, 1000, false)], &[]), &Layout::Presentation, HD, 10);
     assert_eq!(outline(&score), [(0, 10, vec![0]), (10, 20, vec![]), (20, 30, vec![1])]);
 }
 
@@ -58,10 +59,32 @@ fn who_speaks_becomes_large_and_stays_so_in_silence() {
     let mut told = manifest(&[(0, 4000, false), (0, 4000, false)], &[(1000, 1), (3000, 0)]);
     let silence = json!({"atMs": 2000, "type": "speaker", "participant": null});
     told.events.insert(1, serde_json::from_value(silence).expect("an event"));
-    let score = Score::of(&told, Layout::Speaker, HD, 10);
-    let widths = |stretch: &Stretch| stretch.places.iter().map(|(_, place)| place.width).collect::<Vec<_>>();
+    let score = Score::of(&told, &Layout::Speaker, HD, 10);
+    let widths = |stretch: &Stretch| stretch.places.iter().map(|(_, place)| place.placement.width).collect::<Vec<_>>();
     let large: Vec<_> = score.stretches.iter().map(|stretch| (stretch.from, widths(stretch))).collect();
     assert_eq!(large, [(0, vec![1280, 256]), (10, vec![256, 1280]), (30, vec![1280, 256])]);
+}
+
+#[test]
+fn who_begins_to_speak_swaps_with_who_spoke_before_and_nobody_else_moves() {
+    let files = [(0, 4000, false); 4];
+    let score = Score::of(&manifest(&files, &[(1000, 2), (2000, 3), (3000, 2)]), &Layout::Speaker, HD, 10);
+    let lefts = |stretch: &Stretch| stretch.places.iter().map(|(_, place)| place.placement.x).collect::<Vec<_>>();
+    let lefts: Vec<_> = score.stretches.iter().map(lefts).collect();
+    let (large, strip) = (0, [256, 512, 768]);
+    assert_eq!(lefts[0], [large, strip[0], strip[1], strip[2]]);
+    assert_eq!(lefts[1], [strip[1], strip[0], large, strip[2]]);
+    assert_eq!(lefts[2], [strip[1], strip[0], strip[2], large]);
+    assert_eq!(lefts[3], lefts[1]);
+}
+
+#[test]
+fn a_cell_that_is_not_used_again_stays_empty() {
+    let text = r#"{"regions": {"all": {"max_columns": 2, "max_rows": 1, "reuse": "none"}}}"#;
+    let layout: Layout = serde_json::from_str(text).expect("a layout");
+    let score = Score::of(&manifest(&[(0, 1000, false), (0, 3000, false), (2000, 1000, false)], &[]), &layout, HD, 10);
+    assert_eq!(outline(&score), [(0, 10, vec![0, 1]), (10, 30, vec![1])]);
+    assert_eq!(score.stretches[1].places[0].1.placement.x, 640);
 }
 
 fn apart(a: &Placement, b: &Placement) -> bool {
@@ -73,12 +96,12 @@ proptest! {
     fn a_score_is_whole_and_everything_has_its_place(
         files in proptest::collection::vec((0u64..20_000, 0u64..20_000, any::<bool>()), 1..12),
         speakers in proptest::collection::vec((0u64..40_000, 0usize..12), 0..8),
-        layout in 0usize..3,
+        layout in 0usize..7,
         fps in 1u32..61,
     ) {
         let mut speakers = speakers;
         speakers.sort_unstable();
-        let layout = Layout::ALL[layout];
+        let layout = &Layout::NAMED[layout];
         let score = Score::of(&manifest(&files, &speakers), layout, HD, fps);
         let mut allowed: Vec<u64> = score.parts.iter().flat_map(|part| [part.begin, part.end]).collect();
         if layout.follows_speaker() {
@@ -96,14 +119,21 @@ proptest! {
                     prop_assert_eq!(placed, 0, "shorter than a picture");
                     continue;
                 }
+                let hides = matches!(layout, Layout::Pip | Layout::SideBySide | Layout::Single);
+                if hides && placed == 0 {
+                    continue;
+                }
                 let there = part.begin <= stretch.from && stretch.to <= part.end;
                 let gone = stretch.to <= part.begin || part.end <= stretch.from;
                 prop_assert!(there || gone, "{:?} in {:?}", part, stretch);
                 prop_assert_eq!(placed, usize::from(there));
             }
             for (index, (_, place)) in stretch.places.iter().enumerate() {
-                prop_assert!(place.x + place.width <= HD.width && place.y + place.height <= HD.height);
-                prop_assert!(stretch.places[..index].iter().all(|(_, other)| apart(place, other)));
+                let Place { placement, z, .. } = place;
+                let Placement { x, y, width, height } = *placement;
+                prop_assert!(x + width <= HD.width && y + height <= HD.height);
+                let is_apart = |other: &Place| other.z != *z || apart(placement, &other.placement);
+                prop_assert!(stretch.places[..index].iter().all(|(_, other)| is_apart(other)));
             }
         }
         prop_assert_eq!(at, score.pictures);

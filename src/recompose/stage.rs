@@ -5,7 +5,7 @@ use gstreamer_app as gst_app;
 
 use super::movement::time_of;
 use super::score::Score;
-use crate::mix::layout::Size;
+use crate::mix::layout::{Place, Size};
 use crate::mix::{Tile, draw_tiles, tile_caps};
 
 /// A still picture, and from when to when it lies there.
@@ -27,10 +27,13 @@ pub(super) fn stills(score: &Score, seen: &[u64]) -> Vec<Still> {
         cuts.dedup();
         for cut in cuts.windows(2) {
             let (from, to) = (cut[0], cut[1]);
-            let unseen = stretch.places.iter().filter(|(part, _)| from < seen[*part]);
-            let tiles =
-                unseen.map(|(part, placement)| Tile { placement: *placement, name: score.parts[*part].name.clone() });
-            let tiles: Vec<Tile> = tiles.collect();
+            let mut unseen: Vec<_> = stretch.places.iter().filter(|(part, _)| from < seen[*part]).collect();
+            unseen.sort_by_key(|(_, place)| place.z);
+            let tile = |(part, place): &(usize, Place)| Tile {
+                placement: place.placement,
+                name: score.parts[*part].name.clone(),
+            };
+            let tiles: Vec<Tile> = unseen.into_iter().map(tile).collect();
             match stills.last_mut() {
                 Some(last) if last.tiles == tiles => last.to = to,
                 _ => stills.push(Still { from, to, tiles }),
@@ -80,12 +83,12 @@ mod tests {
             "name": "a.webm", "streams": [], "startMs": 0, "durationMs": 0, "bytes": 0, "sha256": null,
         });
         let file: MediaFile = serde_json::from_value(file).unwrap();
-        Part { file, participant: None, name: name.to_owned(), shared: false, begin: 0, end: 0 }
+        Part { file, participant: None, owner: name.to_owned(), name: name.to_owned(), shared: false, begin: 0, end: 0 }
     }
 
     #[test]
     fn a_tile_lies_where_somebody_is_until_their_first_picture() {
-        let place = |x| Placement { x, y: 0, width: 100, height: 100 };
+        let place = |x| Place::plain(Placement { x, y: 0, width: 100, height: 100 });
         let stretches = vec![
             Stretch { from: 0, to: 10, places: vec![(0, place(0))] },
             Stretch { from: 10, to: 20, places: vec![(0, place(0)), (1, place(100))] },

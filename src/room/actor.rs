@@ -117,7 +117,7 @@ impl Actor {
                 Some(event) = self.endpoint_events.recv() => self.endpoint_event(event),
                 Some(event) = self.bus.recv() => self.bus_event(&event),
                 Some(news) = self.news.recv() => self.recording_news(news),
-                reason = self.mixing.failed() => self.mix_failed(&reason),
+                (layout, reason) = self.mixing.failed() => self.mix_failed(&layout, &reason),
                 _ = watch.tick() => {
                     self.watch();
                     self.keep_mix().await;

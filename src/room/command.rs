@@ -60,7 +60,7 @@ pub enum Command {
         /// What came of it.
         reply: Reply,
     },
-    /// Record the mix of the room.
+    /// Record the room, or a mix of it.
     StartRecording {
         /// What it holds, and in which file.
         choice: Choice,

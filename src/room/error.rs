@@ -123,9 +123,12 @@ pub(super) fn endpoint_code(error: &EndpointError) -> &'static str {
 /// Why a recording did not start or stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordingError {
-    /// One of the same format runs already.
-    #[error("the room is being recorded already in that format, as {0}: stop that recording first")]
+    /// One of the same format and layout runs already.
+    #[error("the room is being recorded already in that format and layout, as {0}: stop that recording first")]
     Already(RecordingId),
+    /// There are as many mixes as allowed.
+    #[error("the room is mixed in {0} layouts already: stop a recording, or use one of their layouts")]
+    TooManyMixes(usize),
     /// No such recording runs.
     #[error("no recording {0} is running: see GET /api/v1/recordings")]
     NotRunning(RecordingId),

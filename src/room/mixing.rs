@@ -1,15 +1,19 @@
-//! The part of the room's task that mixes: the mix runs only while something wants it, or might want what has been.
+//! The part of the room's task that mixes: a mix for each layout, which runs only while something wants it, or might want
+//! what has been.
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::select_all;
 use gstreamer::prelude::*;
 
 use super::actor::Actor;
 use super::publication::Publication;
-use super::{Member, Source};
+use super::{Member, RecordingError, Source};
 use crate::config;
-use crate::id::{ParticipantId, ParticipantName};
+use crate::egress::format::Format;
+use crate::id::ParticipantId;
 use crate::media::description::Values;
+use crate::mix::layout::{Layout, Size};
 use crate::mix::{Encoded, Encoding, Mix, MixError, MixSettings, MixState};
 
 /// How much longer than asked is kept, so that there is a keyframe to begin with.
@@ -17,25 +21,46 @@ const SLACK: Duration = Duration::from_secs(3);
 /// How long a mix that failed is not tried again of itself.
 const REST: Duration = Duration::from_secs(10);
 
-/// The room's mix, if there is one.
+/// How many mixes a room may have at once: each decodes everybody it shows, and encodes.
+const MOST_MIXES: usize = 8;
+
+/// The room's mixes, one for each layout that something wants.
 #[derive(Debug, Default)]
 pub(super) struct Mixing {
-    mix: Option<Mix>,
+    running: Vec<Running>,
     /// What is encoded and kept for recordings that begin before they are asked for.
     kept: Vec<Encoded>,
-    /// When it failed last: it is not tried again at once.
+    /// When the one that is kept failed last: it is not tried again at once.
     failed_at: Option<Instant>,
+    /// Who spoke last.
+    spoke: Option<ParticipantId>,
+}
+
+#[derive(Debug)]
+struct Running {
+    layout: Layout,
+    mix: Mix,
 }
 
 impl Mixing {
-    /// The mix.
-    pub(super) fn mix(&self) -> Option<&Mix> {
-        self.mix.as_ref()
+    /// The mix of a layout.
+    pub(super) fn mix(&self, layout: &Layout) -> Option<&Mix> {
+        self.running.iter().find(|running| running.layout == *layout).map(|running| &running.mix)
     }
 
-    /// Whether it runs although nothing wants it yet.
+    /// Whether there is any.
+    pub(super) fn is_running(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    /// Whether one runs although nothing wants it yet.
     pub(super) fn is_kept(&self) -> bool {
         !self.kept.is_empty()
+    }
+
+    /// Whether one has to be told who speaks.
+    pub(super) fn follows_speaker(&self) -> bool {
+        self.running.iter().any(|running| running.layout.follows_speaker())
     }
 
     /// Gives somebody a tile.
@@ -48,43 +73,86 @@ impl Mixing {
         self.tell(|mix| mix.remove_participant(id));
     }
 
-    fn tell(&self, say: impl FnOnce(&Mix) -> Result<(), MixError>) {
-        if let Some(Err(error)) = self.mix.as_ref().map(say) {
-            tracing::warn!(%error, "the mix does not listen");
+    /// Somebody else speaks. In silence, who spoke last counts.
+    pub(super) fn hear(&mut self, speaker: ParticipantId) {
+        for running in self.running.iter().filter(|running| running.layout.follows_speaker()) {
+            if let Err(error) = running.mix.set_speaker(&speaker) {
+                tracing::warn!(%error, layout = %running.layout, "the mix does not listen");
+            }
+        }
+        self.spoke = Some(speaker);
+    }
+
+    fn tell(&self, say: impl Fn(&Mix) -> Result<(), MixError>) {
+        for Running { layout, mix } in &self.running {
+            if let Err(error) = say(mix) {
+                tracing::warn!(%error, %layout, "the mix does not listen");
+            }
         }
     }
 
-    /// Resolves when the mix has failed as a whole; never without one.
-    pub(super) async fn failed(&self) -> String {
-        let Some(mix) = &self.mix else { return std::future::pending().await };
-        let mut state = mix.state();
-        loop {
-            if let MixState::Failed(reason) = &*state.borrow_and_update() {
-                return reason.clone();
-            }
-            if state.changed().await.is_err() {
-                return "the mix ended by itself".into();
-            }
+    /// Resolves when a mix has failed as a whole; never without one.
+    pub(super) async fn failed(&self) -> (Layout, String) {
+        let failed = |running: &Running| {
+            let (layout, mut state) = (running.layout.clone(), running.mix.state());
+            Box::pin(async move {
+                loop {
+                    if let MixState::Failed(reason) = &*state.borrow_and_update() {
+                        return (layout, reason.clone());
+                    }
+                    if state.changed().await.is_err() {
+                        return (layout, "the mix ended by itself".into());
+                    }
+                }
+            })
+        };
+        if self.running.is_empty() {
+            return std::future::pending().await;
         }
+        select_all(self.running.iter().map(failed)).await.0
     }
 }
 
 impl Actor {
-    pub(super) async fn start_mix(&mut self) -> Result<(), MixError> {
-        if self.mixing.mix.is_some() {
+    /// The layout of the mix that a recording takes, if it takes one: what was `wanted`, where it has a picture.
+    pub(super) fn layout_for(&self, format: Format, wanted: Option<Layout>) -> Result<Option<Layout>, RecordingError> {
+        if format.encodings().is_empty() {
+            return Ok(None);
+        }
+        if format.video_codec.is_none() {
+            // They all sound the same.
+            let any = self.mixing.running.first().map(|running| running.layout.clone());
+            return Ok(Some(any.unwrap_or_default()));
+        }
+        let layout = wanted.unwrap_or_default();
+        let checked = layout.check(canvas(&self.context.config.mix, &layout));
+        checked.map_err(|error| RecordingError::Format(error.to_string()))?;
+        if self.mixing.mix(&layout).is_none() && self.mixing.running.len() >= MOST_MIXES {
+            return Err(RecordingError::TooManyMixes(MOST_MIXES));
+        }
+        Ok(Some(layout))
+    }
+
+    /// Lets the mix of a layout run, if it does not.
+    pub(super) async fn start_mix(&mut self, layout: &Layout) -> Result<(), MixError> {
+        if self.mixing.mix(layout).is_some() {
             return Ok(());
         }
-        let settings = MixSettings { values: values(&self.context.config.mix), ..MixSettings::default() };
-        let name = format!("mix-{}", self.pipeline.gst().name());
+        let settings = MixSettings { values: values(&self.context.config.mix, layout), ..MixSettings::default() };
+        let name = format!("mix-{layout}-{}", self.pipeline.gst().name());
         let mix = Mix::start(&name, settings, &self.context.descriptions).await?;
+        mix.set_layout(layout)?;
         for participant in self.participants.values() {
             mix.add_participant(&participant.id, &participant.name)?;
         }
-        self.mixing.mix = Some(mix);
+        if let Some(speaker) = &self.mixing.spoke {
+            mix.set_speaker(speaker)?;
+        }
+        self.mixing.running.push(Running { layout: layout.clone(), mix });
         let everybody: Vec<_> = self.participants.keys().cloned().collect();
         for id in everybody {
             for source in Source::ALL {
-                self.feed_mix(&id, source);
+                self.feed_mixes(&id, source, Some(layout));
             }
         }
         self.ask_publishers();
@@ -105,10 +173,11 @@ impl Actor {
     }
 
     async fn try_to_keep_mix(&mut self) -> Result<(), MixError> {
-        self.start_mix().await?;
+        let layout = Layout::default();
+        self.start_mix(&layout).await?;
         let length = self.pre_roll() + SLACK;
         for encoding in [Encoding::H264, Encoding::Aac] {
-            let mix = self.mixing.mix.as_ref().ok_or(MixError::Ended)?;
+            let mix = self.mixing.mix(&layout).ok_or(MixError::Ended)?;
             let encoded = mix.encode(encoding).await?;
             // Encoders make keyframes of their own accord.
             encoded.outlet().keep(length, None);
@@ -143,13 +212,17 @@ impl Actor {
         if self.keeps_past() {
             self.keep_track(id, source);
         }
-        self.feed_mix(id, source);
+        self.feed_mixes(id, source, None);
         self.feed_recordings(id, source);
     }
 
-    /// Gives the mix a track, if there are both and it is not muted.
-    fn feed_mix(&mut self, id: &ParticipantId, source: Source) {
-        let Some(mix) = &self.mixing.mix else { return };
+    /// Gives all mixes a track, or only that of a layout, if it is there and not muted.
+    fn feed_mixes(&mut self, id: &ParticipantId, source: Source, only: Option<&Layout>) {
+        let wanted = |running: &&Running| only.is_none_or(|only| running.layout == *only);
+        let mixes: Vec<&Mix> = self.mixing.running.iter().filter(wanted).map(|running| &running.mix).collect();
+        if mixes.is_empty() {
+            return;
+        }
         let Some(participant) = self.participants.get_mut(id) else { return };
         let name = participant.name.clone();
         let Some(publication) = participant.publications.get_mut(&source).filter(|publication| !publication.muted)
@@ -158,18 +231,25 @@ impl Actor {
         };
         let tile = tile(id, source);
         let codec = publication.codec();
-        let fed = publication.tap(self.pipeline.gst()).map_err(|error| error.to_string()).and_then(|outlet| {
-            if source.is_shared() {
-                mix.add_participant(&tile, &shared_name(&name)).map_err(|error| error.to_string())?;
+        let outlet = match publication.tap(self.pipeline.gst()) {
+            Ok(outlet) => outlet,
+            Err(error) => {
+                return tracing::warn!(participant = %id, ?source, %error, "a track is not in any mix");
             }
-            mix.attach(&tile, codec, outlet).map_err(|error| error.to_string())
-        });
-        if let Err(error) = fed {
-            tracing::warn!(participant = %id, ?source, %error, "a track is not in the mix");
+        };
+        let feed = |mix: &Mix| {
+            if source.is_shared() {
+                mix.add_screen(&tile, id, &name)?;
+            }
+            mix.attach(&tile, codec, outlet)
+        };
+        // One that has failed keeps nothing from the others.
+        for error in mixes.into_iter().filter_map(|mix| feed(mix).err()) {
+            tracing::warn!(participant = %id, ?source, %error, "a track is not in a mix");
         }
     }
 
-    /// Takes a track out of the mix, if it is there.
+    /// Takes a track out of all mixes, if it is there.
     pub(super) fn starve_mix(&mut self, id: &ParticipantId, source: Source) {
         let tile = tile(id, source);
         self.mixing.tell(|mix| mix.detach(&tile, source.kind()));
@@ -181,16 +261,27 @@ impl Actor {
         publication.into_iter().for_each(Publication::close_tap);
     }
 
-    /// Ends what nothing wants any more.
-    pub(super) fn end_mix(&mut self) {
-        self.mixing.kept.clear();
-        self.mixing.mix = None;
-        if self.keeps_past() {
+    /// Ends the mixes that nothing wants any more.
+    pub(super) fn end_idle_mixes(&mut self) {
+        let (recordings, is_kept) = (&self.recordings, self.mixing.is_kept());
+        let wanted = |layout: &Layout| recordings.takes(layout) || is_kept && *layout == Layout::default();
+        self.mixing.running.retain(|running| wanted(&running.layout));
+        if self.mixing.is_running() || self.recordings.is_active() || self.keeps_past() {
             return;
         }
         for publication in self.participants.values_mut().flat_map(|participant| participant.publications.values_mut())
         {
             publication.close_tap();
+        }
+    }
+
+    /// Ends a mix that is of no further use, and what takes it.
+    pub(super) fn mix_failed(&mut self, layout: &Layout, reason: &str) {
+        tracing::error!(reason, %layout, "the mix failed: what records it ends");
+        self.end_recordings_of(layout);
+        self.mixing.running.retain(|running| running.layout != *layout);
+        if *layout == Layout::default() {
+            self.mixing.kept.clear();
         }
     }
 }
@@ -200,17 +291,12 @@ fn tile(id: &ParticipantId, source: Source) -> ParticipantId {
     if source.is_shared() { ParticipantId::from_remote(&format!("{id}-screen")) } else { id.clone() }
 }
 
-fn shared_name(name: &ParticipantName) -> ParticipantName {
-    ParticipantName::parse(&format!("{name}'s screen")).unwrap_or_else(|_| name.clone())
+/// The canvas on which a layout is shown.
+fn canvas(mix: &config::Mix, layout: &Layout) -> Size {
+    layout.canvas(Size { width: mix.width, height: mix.height })
 }
 
-fn values(mix: &config::Mix) -> Values {
-    Values {
-        width: mix.width,
-        height: mix.height,
-        fps: mix.fps,
-        gop: mix.fps,
-        video_kbps: mix.video_kbps,
-        audio_bps: mix.audio_kbps * 1000,
-    }
+fn values(mix: &config::Mix, layout: &Layout) -> Values {
+    let Size { width, height } = canvas(mix, layout);
+    Values { width, height, fps: mix.fps, gop: mix.fps, video_kbps: mix.video_kbps, audio_bps: mix.audio_kbps * 1000 }
 }

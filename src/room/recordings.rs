@@ -1,4 +1,4 @@
-//! The part of the room's task that records: several recordings at once, one of each format.
+//! The part of the room's task that records: several recordings at once, one of each format and layout.
 //!
 //! Finalising a file takes time, which the room must not wait for: a task of its own waits for the recording's end,
 //! whatever the reason, and sends [`News`] to the room.
@@ -22,6 +22,7 @@ use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Spec};
 use crate::egress::space::Limits;
 use crate::id::{ParticipantId, RecordingId};
+use crate::mix::layout::Layout;
 use crate::mix::{Mix, MixError};
 
 /// Where what became of a recording goes.
@@ -43,6 +44,8 @@ pub(super) struct Recordings {
 #[derive(Debug)]
 struct Active {
     manifest: Manifest,
+    /// The layout of the mix that it takes.
+    mixed: Option<Layout>,
     /// Taken when it is stopped; the file is then being finalised.
     recording: Option<Recording>,
     waiting: Vec<Reply>,
@@ -76,6 +79,11 @@ impl Recordings {
         !self.active.is_empty()
     }
 
+    /// Whether the mix of a layout is still wanted.
+    pub(super) fn takes(&self, layout: &Layout) -> bool {
+        self.active.iter().any(|active| active.mixed.as_ref() == Some(layout))
+    }
+
     /// Notes what everybody is told, as far as it belongs into recordings.
     pub(super) fn hear(&mut self, event: &Event) {
         for happening in self.minutes.hear(unix_ms(SystemTime::now()), event) {
@@ -98,8 +106,13 @@ impl Recordings {
 impl Actor {
     pub(super) async fn start_recording(&mut self, choice: Choice) -> Result<Manifest, RecordingError> {
         let spoken = self.context.config.rooms.video_codec.into();
+        let wanted = choice.layout.clone();
         let format = choice.resolve(spoken).map_err(|error| RecordingError::Format(error.to_string()))?;
-        let same = |active: &&Active| active.recording.is_some() && active.manifest.format == format;
+        let mixed = self.layout_for(format, wanted)?;
+        let layout = mixed.clone().filter(|_| format.video_codec.is_some());
+        let same = |active: &&Active| {
+            active.recording.is_some() && active.manifest.format == format && active.manifest.layout == layout
+        };
         if let Some(active) = self.recordings.active.iter().find(same) {
             return Err(RecordingError::Already(active.manifest.id.clone()));
         }
@@ -107,9 +120,10 @@ impl Actor {
             return Err(RecordingError::NoRoom(self.name.to_string()));
         }
         let failed = |error: &dyn std::fmt::Display| RecordingError::Media(error.to_string());
-        if !format.encodings().is_empty() {
-            self.start_mix().await.map_err(|error| failed(&error))?;
+        if let Some(mixed) = &mixed {
+            self.start_mix(mixed).await.map_err(|error| failed(&error))?;
         }
+        let mix = mixed.as_ref().and_then(|mixed| self.mixing.mix(mixed));
         let spec = Spec {
             id: RecordingId::new(),
             format,
@@ -117,11 +131,12 @@ impl Actor {
             so_far: self.recordings.minutes.so_far(unix_ms(SystemTime::now())),
             pre_roll: self.pre_roll(),
             kept_since: self.kept_since(),
-            layout: self.mixing.mix().map(Mix::placements),
+            layout,
+            placements: mix.map(Mix::placements),
             limits: limits(&self.context.config.disk),
         };
-        let begun = begin(self.mixing.mix(), spec, &self.context).await;
-        let recording = begun.inspect_err(|_| self.end_idle_mix())?;
+        let begun = begin(mix, spec, &self.context).await;
+        let recording = begun.inspect_err(|_| self.end_idle_mixes())?;
         let mut manifest = recording.manifest();
         let begun = manifest.borrow_and_update().clone();
         tracing::info!(recording = %begun.id, "recording started");
@@ -141,6 +156,7 @@ impl Actor {
         });
         self.recordings.active.push(Active {
             manifest: begun.clone(),
+            mixed,
             recording: Some(recording),
             waiting: Vec::new(),
         });
@@ -222,6 +238,11 @@ impl Actor {
         self.recordings.active.iter_mut().for_each(Active::stop);
     }
 
+    /// Stops what takes the mix of a layout.
+    pub(super) fn end_recordings_of(&mut self, layout: &Layout) {
+        self.recordings.active.iter_mut().filter(|active| active.mixed.as_ref() == Some(layout)).for_each(Active::stop);
+    }
+
     pub(super) fn recording_news(&mut self, News(manifest): News) {
         if manifest.state.is_running() {
             self.recording_changed(manifest);
@@ -246,20 +267,8 @@ impl Actor {
         for reply in self.recordings.active.extract_if(.., ended).flat_map(|active| active.waiting) {
             let _ = reply.send(Ok(manifest.clone()));
         }
-        self.end_idle_mix();
+        self.end_idle_mixes();
         self.tell_all(&Event::RecordingStopped(manifest));
-    }
-
-    fn end_idle_mix(&mut self) {
-        if !self.recordings.is_active() && !self.mixing.is_kept() {
-            self.end_mix();
-        }
-    }
-
-    pub(super) fn mix_failed(&mut self, reason: &str) {
-        tracing::error!(reason, "the mix failed: what records it ends");
-        self.end_recordings();
-        self.end_mix();
     }
 }
 

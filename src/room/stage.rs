@@ -155,7 +155,7 @@ impl Actor {
         // What is recorded as it comes is wanted whole.
         let mixed = if self.keeps_past() || self.recordings.individual().next().is_some() {
             view::FULL
-        } else if self.mixing.mix().is_some() {
+        } else if self.mixing.is_running() {
             Height::try_from(self.context.config.mix.height).unwrap_or(view::FULL)
         } else {
             0
@@ -191,9 +191,9 @@ impl Actor {
         }
     }
 
-    /// Whether anybody has to be told who speaks.
+    /// Whether anybody, or a mix, has to be told who speaks.
     pub(super) fn listens(&self) -> bool {
-        self.participants.values().any(|participant| participant.native)
+        self.mixing.follows_speaker() || self.participants.values().any(|participant| participant.native)
     }
 
     /// Hears how loud everybody is, and acts on what that changes.
@@ -213,8 +213,11 @@ impl Actor {
             self.arrange_all();
         }
         if self.speakers.active() != active.as_ref() {
-            let event = Event::Speaker(self.speaker());
-            self.tell_all(&event);
+            let speaker = self.speaker();
+            if let Some(speaker) = &speaker {
+                self.mixing.hear(speaker.clone());
+            }
+            self.tell_all(&Event::Speaker(speaker));
         }
     }
 

@@ -53,29 +53,11 @@ impl Connection {
     /// Sends the picture, if it is to be in some codec, and the sound of `look`.
     pub fn publish(look: Look, picture: Option<VideoCodec>, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
         let mut connection = Self::new();
-        let (width, height) = SIZE;
         let audio = connection.feed(WebRTCKind::Audio, &format!(
             "appsrc name=in is-live=true format=time caps=audio/x-raw,format=S16LE,rate={SAMPLES},channels=1,layout=interleaved \
              ! opusenc frame-size=20 ! rtpopuspay pt=111 ssrc={AUDIO_SSRC} ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC}\""
         ));
-        let video = picture.map(|codec| {
-            let encode = match codec {
-                VideoCodec::Vp8 => format!(
-                    "vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
-                     ! rtpvp8pay pt=96 ssrc={VIDEO_SSRC} picture-id-mode=15-bit ! capsfilter caps=\"{VP8},ssrc=(uint){VIDEO_SSRC}\""
-                ),
-                VideoCodec::H264 => format!(
-                    "x264enc tune=zerolatency speed-preset=ultrafast threads=1 bitrate=300 key-int-max=3000 \
-                     ! video/x-h264,profile=constrained-baseline,level=(string)3.1 \
-                     ! rtph264pay pt=96 ssrc={VIDEO_SSRC} config-interval=-1 aggregate-mode=zero-latency \
-                     ! capsfilter caps=\"{H264},ssrc=(uint){VIDEO_SSRC}\""
-                ),
-            };
-            connection.feed(WebRTCKind::Video, &format!(
-                "appsrc name=in is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={RATE}/1 \
-                 ! {encode}"
-            ))
-        });
+        let video = picture.map(|codec| connection.picture(codec));
         connection.offer(say);
         connection.generator = Some(Generator::start(look, Some(audio), video));
         connection
@@ -106,8 +88,8 @@ impl Connection {
     }
 
     /// Sends packets of sound that no decoder would take, each with a level that the test sets: 0 is full scale, 127
-    /// silence.
-    pub fn talk(level: super::talker::Level, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
+    /// silence. With a look, its picture as well.
+    pub fn talk(look: Option<Look>, level: super::talker::Level, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
         let mut connection = Self::new();
         let source = connection.feed(
             WebRTCKind::Audio,
@@ -117,7 +99,9 @@ impl Connection {
             ),
         );
         source.set_caps(Some(&OPUS.parse().expect("caps")));
+        let shown = look.map(|look| (look, connection.picture(VideoCodec::Vp8)));
         connection.offer(say);
+        connection.generator = shown.map(|(look, video)| Generator::start(look, None, Some(video)));
         connection.talker = Some(super::talker::Talker::start(level, source, AUDIO_SSRC));
         connection
     }
@@ -195,6 +179,27 @@ impl Connection {
             sender.send_replace(webrtcbin.property("connection-state"));
         });
         Self { pipeline, webrtcbin, state, generator: None, talker: None }
+    }
+
+    /// Adds a source of pictures that are sent in a codec.
+    fn picture(&self, codec: VideoCodec) -> AppSrc {
+        let (width, height) = SIZE;
+        let encode = match codec {
+            VideoCodec::Vp8 => format!(
+                "vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
+                 ! rtpvp8pay pt=96 ssrc={VIDEO_SSRC} picture-id-mode=15-bit ! capsfilter caps=\"{VP8},ssrc=(uint){VIDEO_SSRC}\""
+            ),
+            VideoCodec::H264 => format!(
+                "x264enc tune=zerolatency speed-preset=ultrafast threads=1 bitrate=300 key-int-max=3000 \
+                 ! video/x-h264,profile=constrained-baseline,level=(string)3.1 \
+                 ! rtph264pay pt=96 ssrc={VIDEO_SSRC} config-interval=-1 aggregate-mode=zero-latency \
+                 ! capsfilter caps=\"{H264},ssrc=(uint){VIDEO_SSRC}\""
+            ),
+        };
+        self.feed(WebRTCKind::Video, &format!(
+            "appsrc name=in is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={RATE}/1 \
+             ! {encode}"
+        ))
     }
 
     /// Adds a source that is sent, and gives back its beginning.

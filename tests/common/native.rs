@@ -117,7 +117,14 @@ impl Native {
     pub async fn talk(&self, endpoint: &str) -> (Endpoint, Level) {
         let level = Level::silent();
         let talking = level.clone();
-        (self.open(endpoint, Opening::publish(), |say| Connection::talk(talking, say)).await, level)
+        (self.open(endpoint, Opening::publish(), |say| Connection::talk(None, talking, say)).await, level)
+    }
+
+    /// The same with a camera.
+    pub async fn talk_on_camera(&self, endpoint: &str) -> (Endpoint, Level) {
+        let (level, look) = (Level::silent(), self.look);
+        let talking = level.clone();
+        (self.open(endpoint, Opening::publish(), |say| Connection::talk(Some(look), talking, say)).await, level)
     }
 
     /// Opens an endpoint with slots for sound and pictures.

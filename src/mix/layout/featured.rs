@@ -17,8 +17,7 @@ pub(super) enum Edge {
 pub(super) fn featured(canvas: Size, count: usize, edge: Edge) -> (Placement, Vec<Placement>) {
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     if count == 0 {
-        let whole = Placement { x: 0, y: 0, width: even(canvas.width), height: even(canvas.height) };
-        return (whole, Vec::new());
+        return (Placement::whole(canvas), Vec::new());
     }
     // So many lanes in the strip have room for `PARTS` times as many tiles each.
     let needed = count.div_ceil(PARTS);
