@@ -13,6 +13,7 @@ use common::judge::{Recording, Rect, locate};
 use common::lab;
 use common::native::Native;
 use common::participant::{Options, Participant};
+use common::process;
 use common::server::Server;
 use common::source::Look;
 use common::tiles::{calm, tiles};
@@ -135,6 +136,17 @@ fn seen_in(place: Placement) -> Rect {
     Rect { x, y, width, height }
 }
 
+/// Waits until so many mixes run.
+async fn mixes(server: &Server, count: usize) {
+    let reached = async {
+        while process::threads(server.pid(), "mix") != count {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let reached = tokio::time::timeout(Duration::from_secs(10), reached).await;
+    assert!(reached.is_ok(), "{} mixes instead of {count}", process::threads(server.pid(), "mix"));
+}
+
 #[test]
 fn a_layout_is_chosen_for_each_recording_and_whoever_speaks_is_large_in_one() {
     lab::run(|lab| async move {
@@ -176,14 +188,17 @@ fn a_layout_is_chosen_for_each_recording_and_whoever_speaks_is_large_in_one() {
             assert_eq!((status, &error["code"]), (409, &json!("already_recording")), "{error}");
             running.push(id);
         }
+        mixes(&server, 2).await;
         watching.watches(clock, 90).await;
         talking[1].1.set(20).await;
         let speaks = json!(people[1].id);
         people[2].told("speaker", |told| told["participant"] == speaks).await;
         watching.watches(clock, 75).await;
         let mut films = Vec::new();
-        for id in &running {
+        for (index, id) in running.iter().enumerate() {
             stop(&server, id).await;
+            // A mix ends when nobody wants it.
+            mixes(&server, 1 - index).await;
             let (_, manifest) = server.get(&format!("/api/v1/recordings/{id}/manifest")).await;
             films.push((server.download(&format!("/api/v1/recordings/{id}/file")).await, manifest));
         }

@@ -10,6 +10,13 @@ pub fn signal(pid: u32, signal: &str) {
     assert!(sent.success(), "no process {pid} to send {signal} to");
 }
 
+/// How many threads of the process `pid` have a name.
+pub fn threads(pid: u32, name: &str) -> usize {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
+    let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|found| found.trim_end() == name).count()
+}
+
 /// How long the process `pid` was on a processor, ended threads counted in. The kernel counts in hundredths of a second.
 pub fn busy(pid: u32) -> Option<Duration> {
     let fields = stat(pid)?;
