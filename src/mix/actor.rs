@@ -9,12 +9,13 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::cue::Cues;
 use super::encoder::{self, Encoder};
 use super::encoding::Encoding;
-use super::input::Input;
+use super::input::{FROZEN, Input};
 use super::layout::{self, Placement};
 use super::tiles::Tile;
-use super::video::{self, Canvas};
+use super::video::Canvas;
 use super::{MixError, MixSettings, MixState, Placed, audio};
 use crate::id::{ParticipantId, ParticipantName};
 use crate::media::bus::{BusEvent, BusEventKind};
@@ -23,8 +24,6 @@ use crate::media::link::Outlet;
 use crate::media::pipeline::Pipeline;
 use crate::media::{Codec, Kind};
 
-/// How long a video may stand still before its tile shows instead.
-const FROZEN: gst::ClockTime = gst::ClockTime::from_seconds(2);
 /// How often the mix looks who is frozen and what failed; a first picture shows within this time, too.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a failed input waits for its next try. A sender of garbage must not keep the mix busy.
@@ -80,6 +79,7 @@ pub(super) struct Stage {
     video_tee: gst::Element,
     audio_tee: gst::Element,
     video_pads: Vec<gst::Pad>,
+    cues: Cues,
     audio_pads: Vec<gst::Pad>,
     placed: watch::Sender<Vec<Placed>>,
     inputs_made: u64,
@@ -99,6 +99,7 @@ impl Stage {
         let video_tee = end(&pipeline, canvas.bin())?;
         let audio_tee = end(&pipeline, &voices)?;
         pipeline.play()?;
+        let cues = Cues::new(&video_pads, canvas.late());
         let mut stage = Self {
             participants: Vec::new(),
             encoders: Vec::new(),
@@ -109,6 +110,7 @@ impl Stage {
             video_tee,
             audio_tee,
             video_pads,
+            cues,
             audio_pads,
             placed,
             inputs_made: 0,
@@ -126,7 +128,8 @@ impl Stage {
     ) {
         let mut next_look = Instant::now() + LOOK;
         loop {
-            match commands.recv_timeout(next_look.saturating_duration_since(Instant::now())) {
+            let next = self.cues.next().map_or(next_look, |cue| cue.min(next_look));
+            match commands.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(command) => self.obey(command),
                 Err(std_mpsc::RecvTimeoutError::Timeout) => next_look = Instant::now() + LOOK,
                 Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
@@ -138,6 +141,7 @@ impl Stage {
                     return;
                 }
             }
+            self.cues.play(Instant::now());
             self.settle();
         }
     }
@@ -235,10 +239,10 @@ impl Stage {
                 self.settle_track(index, kind, is_shown && looked_at || kind == Kind::Audio);
             }
         }
-        let placed = self.place(&places);
-        let tiles = self.participants.iter().zip(&placed).filter(|(_, placed)| !placed.video);
+        let (placed, covered) = self.place(&places);
+        let tiles = self.participants.iter().zip(placed.iter().zip(covered)).filter(|(_, (_, covered))| !covered);
         let tiles =
-            tiles.map(|(who, placed)| Tile { placement: placed.placement, name: who.name.to_string() }).collect();
+            tiles.map(|(who, (placed, _))| Tile { placement: placed.placement, name: who.name.to_string() }).collect();
         if let Err(error) = self.canvas.draw(tiles) {
             tracing::warn!(%error, "the tiles are not up to date");
         }
@@ -290,23 +294,26 @@ impl Stage {
         pads.iter().find(|pad| !pad.is_linked()).cloned()
     }
 
-    /// Moves every video to its place, hides what is not live, and says who is where.
-    fn place(&self, places: &[Placement]) -> Vec<Placed> {
-        let mut lent = Vec::new();
-        let mut placed = Vec::new();
+    /// Has every video move to its place, and what is not live go. Says who is where, and who needs no tile.
+    fn place(&mut self, places: &[Placement]) -> (Vec<Placed>, Vec<bool>) {
+        let now = Instant::now();
+        let (mut lent, mut placed, mut covered) = (Vec::new(), Vec::new(), Vec::new());
         for (participant, placement) in self.participants.iter().zip(places) {
             let input = participant.video.as_ref().and_then(|track| track.input.as_ref());
             let live = input.filter(|input| input.is_fresh(FROZEN));
             if let Some(input) = live {
-                video::place(input.pad(), Some(*placement));
+                let age = input.began().map(|began| Pipeline::running_time().saturating_sub(began).into());
+                let began = age.and_then(|age| now.checked_sub(age)).unwrap_or(now);
+                self.cues.show(input.pad(), *placement, began, now);
                 lent.push(input.pad());
             }
             placed.push(Placed { participant: participant.id.clone(), placement: *placement, video: live.is_some() });
+            covered.push(live.is_some_and(|input| self.cues.covers(input.pad(), now)));
         }
         for pad in self.video_pads.iter().filter(|pad| !lent.contains(pad)) {
-            video::place(pad, None);
+            self.cues.hide(pad, now);
         }
-        placed
+        (placed, covered)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::media::{Codec, Kind};
 
 mod actor;
 mod audio;
+mod cue;
 mod encoder;
 mod encoding;
 mod input;

@@ -3,6 +3,8 @@
 //! The compositor's pads are made once, before it plays. A pad without a live video is transparent, and the tile below
 //! it shows.
 
+use std::time::Duration;
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
@@ -20,6 +22,7 @@ pub(super) struct Canvas {
     bin: gst::Bin,
     stage: gst_app::AppSrc,
     size: Size,
+    late: Duration,
     drawn: Option<Vec<Tile>>,
 }
 
@@ -38,7 +41,11 @@ impl Canvas {
         stage.set_caps(Some(&picture_caps(size)));
         start_now(&mixer);
         let pads = (0..pads).map(|index| request(&bin, &mixer, index)).collect::<Result<_, _>>()?;
-        Ok((Self { bin, stage, size, drawn: None }, pads))
+        let late = match mixer.find_property("min-upstream-latency") {
+            Some(_) => Duration::from_nanos(mixer.property("min-upstream-latency")),
+            None => Duration::ZERO,
+        };
+        Ok((Self { bin, stage, size, late, drawn: None }, pads))
     }
 
     /// The bin, to be placed in the mix's pipeline; its `out` pad gives the picture.
@@ -49,6 +56,11 @@ impl Canvas {
     /// The canvas.
     pub(super) fn size(&self) -> Size {
         self.size
+    }
+
+    /// How far the picture is behind what comes in.
+    pub(super) fn late(&self) -> Duration {
+        self.late
     }
 
     /// Puts `tiles` below the videos, unless they are there already.
