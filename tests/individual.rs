@@ -3,10 +3,12 @@
 #![allow(clippy::print_stdout, reason = "figures are for the reader of the report")]
 
 mod common;
+#[path = "individual/continuity.rs"]
+mod continuity;
 
 use std::time::{Duration, Instant};
 
-use common::judge::{Recording, Rect};
+use common::judge::{Recording, Rect, about};
 use common::lab;
 use common::native::Native;
 use common::server::Server;
@@ -55,7 +57,7 @@ fn file_of<'a>(entry: &'a Value, who: &Native) -> &'a Value {
 async fn open(server: &Server, id: &str, file: &Value) -> Recording {
     let name = file["name"].as_str().expect("a name");
     let media = server.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
-    let (width, height) = Recording::open(media.path(), &[]).size;
+    let (_, (width, height)) = about(media.path());
     Recording::open(media.path(), &[Rect { x: 0, y: 0, width, height }])
 }
 

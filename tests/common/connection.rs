@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::reception::{Reception, receive};
 use super::replay::Clip;
-use super::source::{self, Generator, Look, RATE, SAMPLES, SIZE};
+use super::source::{self, Camera, Generator, Look, SAMPLES};
 
 const OPUS: &str =
     "application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2";
@@ -50,15 +50,18 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Sends the picture, if it is to be in some codec, and the sound of `look`.
-    pub fn publish(look: Look, picture: Option<VideoCodec>, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
+    /// Sends the picture, if it is to be in some codec, as a camera takes it, and the sound of `look`.
+    pub fn publish(
+        look: Look,
+        picture: Option<(VideoCodec, Camera)>,
+        say: impl Fn(Say) + Send + Sync + 'static,
+    ) -> Self {
         let mut connection = Self::new();
-        let (width, height) = SIZE;
         let audio = connection.feed(WebRTCKind::Audio, &format!(
             "appsrc name=in is-live=true format=time caps=audio/x-raw,format=S16LE,rate={SAMPLES},channels=1,layout=interleaved \
              ! opusenc frame-size=20 ! rtpopuspay pt=111 ssrc={AUDIO_SSRC} ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC}\""
         ));
-        let video = picture.map(|codec| {
+        let video = picture.map(|(codec, camera)| {
             let encode = match codec {
                 VideoCodec::Vp8 => format!(
                     "vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
@@ -71,10 +74,8 @@ impl Connection {
                      ! capsfilter caps=\"{H264},ssrc=(uint){VIDEO_SSRC}\""
                 ),
             };
-            connection.feed(WebRTCKind::Video, &format!(
-                "appsrc name=in is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={RATE}/1 \
-                 ! {encode}"
-            ))
+            let source = format!("appsrc name=in is-live=true format=time ! {encode}");
+            (connection.feed(WebRTCKind::Video, &source), camera)
         });
         connection.offer(say);
         connection.generator = Some(Generator::start(look, Some(audio), video));

@@ -16,7 +16,7 @@ use super::reception::Reception;
 use super::replay::Clip;
 use super::server::Server;
 use super::signaling::{Client, PATIENCE};
-use super::source::Look;
+use super::source::{Camera, Look};
 use super::talker::Level;
 
 /// Somebody in a room. Their socket closes without a word when dropped.
@@ -28,6 +28,8 @@ pub struct Native {
     pub welcome: Value,
     /// Their colour and pitch.
     pub look: Look,
+    /// What takes their picture.
+    pub camera: Camera,
     /// Their signaling connection.
     pub client: Client,
 }
@@ -43,7 +45,7 @@ impl Native {
         let client = Client::connect(&server.address).await;
         let welcome = client.get("join", request).await;
         let id = welcome["id"].as_str().unwrap_or_else(|| panic!("not let in: {welcome}")).to_owned();
-        Self { id, welcome, look: Look::of(index), client }
+        Self { id, welcome, look: Look::of(index), camera: Camera::default(), client }
     }
 
     /// Asks for something that has to work.
@@ -89,23 +91,24 @@ impl Native {
 
     /// The same in a room that speaks H.264.
     pub async fn publish_h264(&self, endpoint: &str) -> Endpoint {
-        let look = self.look;
-        self.open(endpoint, Opening::publish(), |say| Connection::publish(look, Some(VideoCodec::H264), say)).await
+        let (look, camera) = (self.look, self.camera.clone());
+        let publish = |say: Talk| Connection::publish(look, Some((VideoCodec::H264, camera)), say);
+        self.open(endpoint, Opening::publish(), publish).await
     }
 
     /// As [`Native::publish`]; `more` has fields for the request, and `muted` for both tracks.
     pub async fn publish_by(&self, endpoint: &str, more: Value) -> Endpoint {
         let muted = more["muted"].as_bool().unwrap_or_default();
-        let look = self.look;
+        let (look, camera) = (self.look, self.camera.clone());
         let open = Opening { muted, replaces: more["replaces"].clone(), ..Opening::publish() };
-        self.open(endpoint, open, |say| Connection::publish(look, Some(VideoCodec::Vp8), say)).await
+        self.open(endpoint, open, |say| Connection::publish(look, Some((VideoCodec::Vp8, camera)), say)).await
     }
 
     /// As [`Native::publish`], by a path of somebody's choice.
     pub async fn publish_over(&self, endpoint: &str, detour: Arc<dyn Detour>) -> Endpoint {
-        let look = self.look;
+        let (look, camera) = (self.look, self.camera.clone());
         let open = Opening { detour: Some(detour), ..Opening::publish() };
-        self.open(endpoint, open, |say| Connection::publish(look, Some(VideoCodec::Vp8), say)).await
+        self.open(endpoint, open, |say| Connection::publish(look, Some((VideoCodec::Vp8, camera)), say)).await
     }
 
     /// Publishes what was encoded before.
