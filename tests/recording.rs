@@ -3,6 +3,8 @@
 #![allow(clippy::print_stdout, reason = "figures are for the reader of the report")]
 
 mod common;
+#[path = "recording/folder.rs"]
+mod folder;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

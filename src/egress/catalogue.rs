@@ -23,6 +23,7 @@ pub(super) use self::queue::Job;
 use super::OutputError;
 use super::file::{half_made, sweep};
 use super::manifest::{Manifest, State, manifest_path, unix_ms};
+use super::space::must_be_writable;
 use super::thumbnail;
 use crate::id::RecordingId;
 
@@ -49,11 +50,12 @@ impl Catalogue {
     /// open it before any recording starts.
     ///
     /// # Errors
-    /// When the folder cannot be made or read, or the index not be used.
+    /// When the folder cannot be made, read or written to, or the index not be used.
     pub async fn open(folder: &Path) -> Result<Self, OutputError> {
         let there = folder.to_owned();
         let manifests = blocking(move || {
             std::fs::create_dir_all(&there).map_err(OutputError::file(&there))?;
+            must_be_writable(&there)?;
             let mut all = manifests(&there)?;
             sweep(&there, all.iter().map(|manifest| &manifest.id));
             all.iter_mut().filter(|manifest| manifest.state.is_running()).try_for_each(|manifest| {
