@@ -12,6 +12,8 @@ use common::judge::{Recording, Rect, about};
 use common::lab;
 use common::native::Native;
 use common::server::Server;
+use common::source::Look;
+use common::tiles::{calm_near, tiles};
 use serde_json::{Value, json};
 
 /// How far sound and picture of a participant may be apart, in seconds.
@@ -350,6 +352,7 @@ fn a_server_that_is_killed_loses_no_more_than_a_second_of_anybody() {
         }
         watching.watches(slot, 180).await;
         // A muted camera is no excuse for losing the sound.
+        let muted = Instant::now();
         ann.get("mute", json!({"source": "camera", "muted": true})).await;
         let hearing = ann.subscribe("receive-1", 2, 2).await;
         let bobs = ann.finds(&hearing, &bob.id, "camera").await;
@@ -373,9 +376,50 @@ fn a_server_that_is_killed_loses_no_more_than_a_second_of_anybody() {
                 );
                 assert!(heard > wall - LOSS && heard < wall + CLOCK, "{kind}: {heard} of {wall} s: {file}");
                 assert!(film.longest_silence_of_packets() < 0.1, "{kind}: {}", film.longest_silence_of_packets());
+                let (muted, end) = ((muted - begun).as_secs_f64(), wall - LOSS);
+                judge_rescued(&again, &id, file, [&ann, &bob], muted, end).await;
             }
         }
     });
+}
+
+/// What a killed server had written by `end` is what was sent: Ann's picture until she muted it, then her name, and Bob's.
+async fn judge_rescued(server: &Server, id: &str, file: &Value, people: [&Native; 2], muted: f64, end: f64) {
+    let path = format!("/api/v1/recordings/{id}/files/{}", file["name"].as_str().expect("a name"));
+    let media = server.download(&path).await;
+    let looks = people.map(|who| who.look);
+    let owner = people.iter().position(|who| file["streams"][0]["participant"] == *who.id);
+    let (film, shown) = match owner {
+        Some(whose) => (open(server, id, file).await, vec![looks[whose]]),
+        None => {
+            let both = calm_near(media.path(), muted - 2.0, &looks);
+            (Recording::open(media.path(), &tiles(media.path(), both, &looks)), looks.to_vec())
+        }
+    };
+    for (tile, look) in shown.iter().enumerate() {
+        let present = |from: f64, to: f64| film.presence(tile, *look, from, to);
+        let until = if *look == looks[0] { muted - 0.3 } else { end };
+        assert!(present(1.0, until) > 0.95, "{look:?} is there for {}: {file}", present(1.0, until));
+        if *look == looks[0] {
+            let (shown, name) = (present(muted + 0.6, end), film.named(tile, *look, muted + 0.6, end));
+            assert!(shown < 0.05 && name > 0.95, "muted: {shown} and {name}: {file}");
+        }
+        let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+        assert!(offset.pairs >= 3 && offset.most <= LIPS, "{offset:?}: {file}");
+    }
+    let heard = |film: &Recording, look: &Look| film.beeps(look.pitch).into_iter().filter(|beep| *beep < end).count();
+    let least = end.floor() as usize - 2;
+    for look in &shown {
+        assert!(heard(&film, look) >= least, "{look:?}: {:?}: {file}", film.beeps(look.pitch));
+    }
+    if owner.is_none() {
+        for (index, look) in looks.iter().enumerate() {
+            let (alone, name) = track(media.path(), index + 1);
+            let other = looks[1 - index];
+            assert!(alone.loudest(look.pitch) > 10.0 * alone.loudest(other.pitch), "{name} is heard alone");
+            assert!(heard(&alone, look) >= least, "{name}: {:?}", alone.beeps(look.pitch));
+        }
+    }
 }
 
 async fn open_any(server: &Server, id: &str, file: &Value) -> Recording {
