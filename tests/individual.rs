@@ -302,10 +302,21 @@ fn a_multitrack_recording_has_the_mix_and_everybody_alone() {
         assert_eq!(files[0]["streams"].as_array().map(Vec::len), Some(4), "{entry}");
 
         let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
-        let film = Recording::open(file.path(), &[]);
+        let looks = [ann.look, bob.look];
+        let both = calm_near(file.path(), wall - 3.0, &looks);
+        let film = Recording::open(file.path(), &tiles(file.path(), both, &looks));
         println!("{entry}");
         assert_eq!(film.codecs, ["aac", "h264", "opus", "opus"]);
         assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s", film.duration);
+        assert!(film.longest_picture() < 0.2, "a picture of {} s", film.longest_picture());
+        let (anns, bobs) =
+            (film.presence(0, ann.look, 1.0, wall - 0.5), film.presence(1, bob.look, wall - 4.0, wall - 0.5));
+        let absent = film.named(1, bob.look, 0.5, paused.as_secs_f64() - 0.3);
+        assert!(anns > 0.95 && bobs > 0.95 && absent > 0.95, "seen for {anns} and {bobs}, his name for {absent}");
+        for (tile, lips) in [(0, LIPS), (1, 4.0 * LIPS)] {
+            let offset = film.offset(tile, looks[tile].pitch).expect("flashes and beeps");
+            assert!(offset.pairs >= 3 && offset.most <= lips, "participant {tile}: {offset:?}");
+        }
         let [mix, anns, bobs] = [0, 1, 2].map(|index| track(file.path(), index));
         let pitches = [ann.look.pitch, bob.look.pitch];
         for ((film, name), own) in [(&anns, 0), (&bobs, 1)] {
