@@ -192,7 +192,7 @@ fn a_room_that_speaks_h264_is_recorded_like_any_other() {
         ann.get("mute", json!({"source": "camera", "muted": false})).await;
         goes_on(4000.0).await;
         let entry = stop(&server, &individual).await;
-        let both = stop(&server, &mixed).await;
+        stop(&server, &mixed).await;
         let stopped = begun.elapsed().as_secs_f64();
         for who in [&ann, &bob] {
             let file = file_of(&entry, who);
@@ -209,10 +209,70 @@ fn a_room_that_speaks_h264_is_recorded_like_any_other() {
             println!("{offset:?}");
             assert!(offset.pairs >= 3 && offset.most <= LIPS, "{offset:?}");
         }
-        let film = open_any(&server, &mixed, &both["files"][0]).await;
+        let media = server.download(&format!("/api/v1/recordings/{mixed}/file")).await;
+        let looks = [ann.look, bob.look];
+        let calm = calm_near(media.path(), muted - 1.5, &looks);
+        let film = Recording::open(media.path(), &tiles(media.path(), calm, &looks));
         assert_eq!(film.codecs, ["aac", "h264"]);
         assert!((film.duration - stopped).abs() < CLOCK + 1.0, "{} of {stopped} s", film.duration);
+        let name = film.named(0, ann.look, muted + 0.6, back);
+        assert!(name > 0.95, "Ann's name is there for {name} of the time between {muted} and {back}");
+        for (tile, look) in looks.iter().enumerate() {
+            let spans =
+                if tile == 0 { [(1.0, muted - 0.3), (back + 1.0, stopped - 0.5)] } else { [(1.0, stopped - 0.5); 2] };
+            let seen = spans.map(|(from, to)| film.presence(tile, *look, from, to));
+            assert!(seen.iter().all(|seen| *seen > 0.95), "participant {tile}: {seen:?} of {spans:?}");
+            let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+            assert!(offset.pairs >= 3 && offset.most <= LIPS, "participant {tile}: {offset:?}");
+        }
+        kill_and_rescue(&lab, server, [&ann, &bob]).await;
     });
+}
+
+/// Both kinds of recordings of a server that is killed: what is found of them is whole.
+async fn kill_and_rescue(lab: &lab::Lab, server: Server, people: [&Native; 2]) {
+    let mut running = Vec::new();
+    for kind in ["mixed", "individual"] {
+        running.push((start(&server, json!({ "kind": kind })).await, Instant::now()));
+    }
+    let path = format!("/api/v1/recordings/{}", running[1].0);
+    let long = |entry: &Value| entry["durationMs"].as_f64().is_some_and(|now| now > 6000.0);
+    server.get_until(&path, Duration::from_secs(20), long).await;
+    server.signal("KILL");
+    let killed = Instant::now();
+    let (_, recordings) = server.ended(Duration::from_secs(5)).await;
+    let again = Server::start_in(lab, recordings, &[]).await;
+    for (id, begun) in running {
+        let whole = |entry: &Value| entry["state"] == "recovered";
+        let entry = again.get_until(&format!("/api/v1/recordings/{id}"), Duration::from_secs(15), whole).await;
+        let wall = (killed - begun).as_secs_f64();
+        for file in entry["files"].as_array().expect("files") {
+            let owner = people.iter().position(|who| file["streams"][0]["participant"] == *who.id);
+            let media =
+                again.download(&format!("/api/v1/recordings/{id}/files/{}", file["name"].as_str().unwrap())).await;
+            let looks: Vec<Look> = match owner {
+                Some(whose) => vec![people[whose].look],
+                None => people.iter().map(|who| who.look).collect(),
+            };
+            let film = match owner {
+                Some(_) => open(&again, &id, file).await,
+                None => {
+                    let calm = calm_near(media.path(), wall / 2.0, &looks);
+                    Recording::open(media.path(), &tiles(media.path(), calm, &looks))
+                }
+            };
+            let heard = film.sound.len() as f64 / 48e3;
+            println!("{file}: {heard} s of {wall} s are heard, {:?} s are seen", film.times.last());
+            assert!(heard > wall - LOSS && film.longest_silence_of_packets() < 0.1, "{heard} of {wall} s: {file}");
+            assert!(film.codecs.iter().any(|codec| codec == "h264"), "{:?}", film.codecs);
+            for (tile, look) in looks.iter().enumerate() {
+                let seen = film.presence(tile, *look, 1.0, wall - LOSS);
+                let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+                assert!(seen > 0.95 && film.times.last().is_some_and(|last| *last > wall - LOSS), "{seen}: {file}");
+                assert!(offset.pairs >= 2 && offset.most <= LIPS, "{offset:?}: {file}");
+            }
+        }
+    }
 }
 
 #[test]
