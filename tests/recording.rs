@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::disk::on_small_disk;
-use common::judge::{Recording, Rect, locate};
+use common::judge::{Recording, Rect, about, keyframes, locate};
 use common::lab;
 use common::participant::{Options, Participant};
 use common::server::Server;
@@ -244,12 +244,22 @@ fn a_pause_is_cut_out_without_a_trace() {
         let people = company(&server, 2).await;
         people[0].watch(&people[1], 5).await;
         let mut takes = Vec::new();
-        for container in ["mp4", "mkv"] {
-            let (id, since) = start_as(&server, &json!({ "container": container })).await;
+        for format in [
+            json!({"kind": "mixed", "container": "mp4"}),
+            json!({"kind": "mixed", "container": "mkv"}),
+            json!({"kind": "mixed", "container": "webm"}),
+            json!({"kind": "individual"}),
+            json!({"kind": "audio", "container": "mp4"}),
+            json!({"kind": "audio", "container": "webm"}),
+        ] {
+            let (id, since) = start_as(&server, &format).await;
             takes.push((id, since, Duration::ZERO));
         }
-        for _ in 0..3 {
-            people[0].watch(&people[1], 4).await;
+        for take in 1..=3 {
+            // No whole seconds: a cut is then no place where a keyframe would be anyway.
+            let long = |entry: &Value| entry["durationMs"].as_u64().is_some_and(|now| now >= take * 3500);
+            let first = format!("/api/v1/recordings/{}", takes[0].0);
+            server.get_until(&first, Duration::from_secs(15), long).await;
             for (id, since, recorded) in &mut takes {
                 *recorded += hold(&server, id, "pause", "paused").await - *since;
                 // Twice is as good as once.
@@ -264,31 +274,64 @@ fn a_pause_is_cut_out_without_a_trace() {
             }
         }
         people[0].watch(&people[1], 4).await;
-        let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
         for (id, since, recorded) in takes {
             let wall = (recorded + since.elapsed()).as_secs_f64();
             let entry = stop(&server, &id).await;
             assert_eq!(entry["pauses"].as_array().map(Vec::len), Some(3), "{entry}");
-            let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
-            let tiles = match entry["container"] == "mp4" {
-                true => tiles(file.path(), calm(file.path(), &looks), &looks),
-                // The pictures are the same.
-                false => Vec::new(),
-            };
-            let film = Recording::open(file.path(), &tiles);
-            // Each take begins with a keyframe, which comes a picture or two after the button.
-            assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s: {entry}", film.duration);
-            assert!(film.longest_picture() < 0.2, "a picture of {} s: {entry}", film.longest_picture());
-            let hole = film.longest_silence_of_packets();
-            assert!(hole < 0.1, "a hole of {hole} s: {entry}");
-            for (tile, look) in looks.iter().enumerate().take(tiles.len()) {
-                let presence = film.presence(tile, *look, 1.5, film.duration - 0.5);
-                let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
-                assert!(presence > 0.95, "participant {tile} is there for {presence}: {entry}");
-                assert!(offset.pairs >= 6 && offset.most <= LIPS, "participant {tile}: {offset:?} {entry}");
+            for file in entry["files"].as_array().expect("files") {
+                let name = file["name"].as_str().expect("a name");
+                let media = server.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
+                judge_takes(media.path(), file, &entry, wall, &people);
             }
         }
     });
+}
+
+/// A file of four takes that is none the worse for it.
+fn judge_takes(path: &Path, file: &Value, entry: &Value, wall: f64, people: &[Participant]) {
+    let looks: Vec<Look> = match file["streams"][0]["participant"].as_str() {
+        Some(whose) => vec![people.iter().find(|person| person.id == whose).expect("one of them").options.look],
+        None => people.iter().map(|person| person.options.look).collect(),
+    };
+    let tiles = match (entry["kind"].as_str(), entry["container"].as_str()) {
+        (Some("individual"), _) => {
+            let (_, (width, height)) = about(path);
+            vec![Rect { x: 0, y: 0, width, height }]
+        }
+        // The pictures are those of the others.
+        (Some("audio"), _) | (_, Some("mkv")) => Vec::new(),
+        _ => tiles(path, calm(path, &looks), &looks),
+    };
+    let film = Recording::open(path, &tiles);
+    // Each take begins with a keyframe, which comes a picture or two after the button.
+    assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s: {file}", film.duration);
+    let (told, heard) = (file["durationMs"].as_f64().expect("durationMs") / 1e3, film.sound.len() as f64 / 48e3);
+    println!("{file}: {} s, {heard} s are heard, {told} s are told, of {wall} s", film.duration);
+    assert!((film.duration - told).abs() < 0.1, "{} told as {told}: {file}", film.duration);
+    assert!((heard - told).abs() < 0.15, "{heard} s are heard of {told}: {file}");
+    // Only who sends pictures for others may take a moment for a keyframe.
+    let still = if entry["kind"] == "individual" { 1.0 } else { 0.2 };
+    assert!(film.longest_picture() < still, "a picture of {} s: {file}", film.longest_picture());
+    let hole = film.longest_silence_of_packets();
+    assert!(hole < 0.1, "a hole of {hole} s: {file}");
+    if entry["kind"] != "audio" {
+        // Whatever is regular ends at a cut, and what comes after it needs nothing from before.
+        let keyframes: Vec<f64> = keyframes(path).into_iter().filter(|time| *time > 1.0).collect();
+        let cut_short = |pair: &&[f64]| entry["kind"] == "individual" || pair[1] - pair[0] < 0.9;
+        let cuts = keyframes.windows(2).filter(cut_short).count();
+        assert!(cuts >= 3, "each take begins with a keyframe: {keyframes:?} {file}");
+    }
+    for (tile, look) in looks.iter().enumerate() {
+        let beeps = film.beeps(look.pitch).len() as f64;
+        // A cut may halve one, or bring two together.
+        assert!((beeps - wall).abs() < 5.0, "{beeps} of {look:?} in {wall} s: {file}");
+        if tile < tiles.len() {
+            let presence = film.presence(tile, *look, 1.5, film.duration - 0.5);
+            let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+            assert!(presence > 0.95, "participant {tile} is there for {presence}: {file}");
+            assert!(offset.pairs >= 6 && offset.most <= LIPS, "participant {tile}: {offset:?} {file}");
+        }
+    }
 }
 
 #[test]

@@ -234,6 +234,14 @@ pub fn about(path: &Path) -> (f64, (usize, usize)) {
     (first("duration=").unwrap_or(f64::NAN), (side("width="), side("height=")))
 }
 
+/// When the pictures are shown that need none before them.
+pub fn keyframes(path: &Path) -> Vec<f64> {
+    let packets = probe(path, &["-select_streams", "v:0", "-show_entries", "packet=pts_time,flags"]);
+    let flags = packets.lines().filter_map(|line| line.strip_prefix("flags="));
+    let all = values(&packets, "pts_time=").into_iter().zip(flags);
+    all.filter(|(_, flags)| flags.starts_with('K')).map(|(time, _)| time).collect()
+}
+
 /// The sizes of the pictures in a file, one after the other.
 pub fn sizes(path: &Path) -> Vec<(usize, usize)> {
     let frames = probe(path, &["-select_streams", "v:0", "-show_entries", "frame=width,height"]);
