@@ -47,10 +47,11 @@ async fn mute(who: &Native, muted: bool) {
     }
 }
 
-/// The only file of somebody in what the server says of a recording.
+/// The only file of somebody's camera in what the server says of a recording.
 fn file_of<'a>(entry: &'a Value, who: &Native) -> &'a Value {
     let files = entry["files"].as_array().expect("files");
-    let mut theirs = files.iter().filter(|file| file["streams"][0]["participant"] == *who.id);
+    let of = |file: &&Value| file["streams"][0]["participant"] == *who.id && file["streams"][0]["source"] == "camera";
+    let mut theirs = files.iter().filter(of);
     let file = theirs.next().unwrap_or_else(|| panic!("no file of {}: {entry}", who.id));
     assert!(theirs.next().is_none(), "one file each: {entry}");
     file
@@ -116,7 +117,17 @@ fn everybody_has_a_file_without_holes_whatever_happens() {
         };
         bob.leave().await;
         let left = since();
-        seeing.watches(hers, 60).await;
+        // A shared screen and its sound are a file of their own, for as long as they are shared.
+        let screen = Look::of(4);
+        let sharing = cleo.share("screen-1", screen).await;
+        let shares = |member: &Value| member["tracks"].as_array().is_some_and(|all| all.len() == 4);
+        cleo.sees(&cleo.id, "sharing", shares).await;
+        let shared = since();
+        seeing.watches(hers, 75).await;
+        cleo.get("close", json!({"endpoint": "screen-1"})).await;
+        drop(sharing);
+        let shown = since() - shared;
+        seeing.watches(hers, 30).await;
         for (id, end) in ids.iter().zip(["webm", "mkv"]) {
             let entry = stop(&server, id).await;
             let stopped = since();
@@ -129,6 +140,17 @@ fn everybody_has_a_file_without_holes_whatever_happens() {
             assert!(a["name"].as_str().is_some_and(|name| name.ends_with(end)), "{a}");
             let start_of = |file: &Value| file["startMs"].as_f64().expect("startMs") / 1e3;
             assert!(start_of(a) < 0.3 && start_of(&b) < 0.3 && (start_of(c) - came).abs() < 1.0, "{entry}");
+
+            let of_screen = |file: &&Value| file["streams"][0]["source"] == "screen";
+            let screens: Vec<_> = entry["files"].as_array().expect("files").iter().filter(of_screen).collect();
+            let [file] = screens[..] else { panic!("one file of the screen: {entry}") };
+            assert_eq!(streams(file), ["\"screen\" \"vp8\"", "\"screenAudio\" \"opus\""]);
+            assert_eq!(file["streams"][0]["participant"], cleo.id, "{file}");
+            let film = open(&server, id, file).await;
+            judge_whole(&film, file);
+            assert!((start_of(file) - shared).abs() < 1.0 && (film.duration - shown).abs() < 1.0, "{shared} {shown}");
+            let seen = film.presence(0, screen, 0.7, film.duration - 0.3);
+            assert!(seen > 0.95 && film.beeps(screen.pitch).len() >= 2, "the screen is there for {seen}");
 
             let film = open(&server, id, a).await;
             judge_whole(&film, a);

@@ -89,7 +89,14 @@ impl Native {
         self.publish_by(endpoint, json!({})).await
     }
 
-    /// The same in a room that speaks H.264.
+    /// Shares a screen and its sound, which have a look of their own.
+    pub async fn share(&self, endpoint: &str, look: Look) -> Endpoint {
+        let open = Opening { shared: true, ..Opening::publish() };
+        let screen = Some((VideoCodec::Vp8, Camera::default()));
+        self.open(endpoint, open, |say| Connection::publish(look, screen, say)).await
+    }
+
+    /// As [`Native::publish`], in a room that speaks H.264.
     pub async fn publish_h264(&self, endpoint: &str) -> Endpoint {
         let (look, camera) = (self.look, self.camera.clone());
         let publish = |say: Talk| Connection::publish(look, Some((VideoCodec::H264, camera)), say);
@@ -132,7 +139,7 @@ impl Native {
     }
 
     async fn open(&self, name: &str, opening: Opening, connect: impl FnOnce(Talk) -> Connection) -> Endpoint {
-        let Opening { request, muted, replaces, receptions, detour } = opening;
+        let Opening { request, muted, shared, replaces, receptions, detour } = opening;
         let secret = detour.is_some();
         let (client, endpoint) = (self.client.clone(), name.to_owned());
         let (asked, mut number) = mpsc::unbounded_channel();
@@ -142,7 +149,7 @@ impl Native {
             Say::Offer(offer) => {
                 let mut data = json!({"endpoint": endpoint, "offer": offer});
                 if request == "publish" {
-                    data["tracks"] = tracks(&offer, muted);
+                    data["tracks"] = named(&offer, shared, muted);
                 }
                 if replaces.is_string() {
                     data["replaces"] = replaces.clone();
@@ -236,6 +243,7 @@ type Talk = Box<dyn Fn(Say) + Send + Sync>;
 struct Opening {
     request: &'static str,
     muted: bool,
+    shared: bool,
     replaces: Value,
     receptions: Vec<watch::Receiver<Reception>>,
     detour: Option<Arc<dyn Detour>>,
@@ -243,7 +251,8 @@ struct Opening {
 
 impl Opening {
     fn publish() -> Self {
-        Self { request: "publish", muted: false, replaces: Value::Null, receptions: Vec::new(), detour: None }
+        let (muted, shared) = (false, false);
+        Self { request: "publish", muted, shared, replaces: Value::Null, receptions: Vec::new(), detour: None }
     }
 }
 
@@ -268,9 +277,18 @@ fn led(detour: Option<&dyn Detour>, line: &str) -> Option<String> {
 
 /// The tracks of an offer of [`Connection::publish`], as the protocol names them.
 pub fn tracks(offer: &str, muted: bool) -> Value {
+    named(offer, false, muted)
+}
+
+fn named(offer: &str, shared: bool, muted: bool) -> Value {
     let kinds = offer.lines().filter_map(|line| line.strip_prefix("m=")?.split(' ').next());
     let mids = offer.lines().filter_map(|line| line.strip_prefix("a=mid:"));
-    let source = |kind: &str| if kind == "audio" { "microphone" } else { "camera" };
+    let source = |kind: &str| match (kind == "audio", shared) {
+        (true, false) => "microphone",
+        (false, false) => "camera",
+        (true, true) => "screenAudio",
+        (false, true) => "screen",
+    };
     kinds.zip(mids).map(|(kind, mid)| json!({"mid": mid.trim(), "source": source(kind), "muted": muted})).collect()
 }
 
