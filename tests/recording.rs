@@ -5,6 +5,8 @@
 mod common;
 #[path = "recording/folder.rs"]
 mod folder;
+#[path = "recording/served.rs"]
+mod served;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -537,7 +539,9 @@ fn files_are_served_in_ranges_and_wrong_requests_get_words() {
         let (id, _) = start(&server).await;
         let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({})).await;
         assert_eq!((status, error["code"].is_string()), (409, true), "a second recording: {error}");
+        let (other, _) = start_as(&server, &json!({"kind": "audio"})).await;
         people[0].watch(&people[1], 2).await;
+        stop(&server, &other).await;
         let entry = stop(&server, &id).await;
         assert_eq!(stop(&server, &id).await["bytes"], entry["bytes"], "stopping twice");
 
@@ -547,6 +551,7 @@ fn files_are_served_in_ranges_and_wrong_requests_get_words() {
         assert_eq!(reply.bytes().await.expect("four bytes").as_ref(), b"ftyp");
         let reply = server.http().get(&url).header("range", "bytes=99999999999-").send().await.expect("an answer");
         assert_eq!(reply.status().as_u16(), 416);
+        served::ask_for_what_is_nobodys(&server, &id, &other).await;
     });
 }
 
