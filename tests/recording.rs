@@ -370,8 +370,22 @@ fn a_server_told_to_end_finishes_its_recordings() {
         let film = Recording::open(&files[0], &[]);
         assert!((film.duration - wall).abs() < 1.0, "{} of {wall} s", film.duration);
 
-        let again = Server::start_in(&lab, recordings, &[]).await;
+        // One that ended four days ago, when three are what it is kept for.
+        let folder = recordings.path().to_owned();
+        let manifest = std::fs::read_to_string(folder.join(format!("{id}.json"))).expect("a manifest");
+        let old = id.replace(|digit: char| digit.is_ascii_alphabetic(), "0");
+        let mut manifest: Value = serde_json::from_str(&manifest.replace(&id, &old)).expect("JSON");
+        manifest["endedAt"] = json!(manifest["endedAt"].as_u64().expect("a time") - 4 * 24 * 60 * 60 * 1000);
+        std::fs::write(folder.join(format!("{old}.json")), manifest.to_string()).expect("written");
+        std::fs::copy(&files[0], folder.join(format!("{old}.mp4"))).expect("copied");
+        let config = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
+        std::fs::write(config.path(), "[disk]\nkeep_days = 3\n").expect("written");
+        let again = Server::start_in(&lab, recordings, &["--config", config.path().to_str().expect("text")]).await;
+        again.wait_for_log("a recording was deleted", Duration::from_secs(10)).await;
+        let left = ["json", "mp4"].map(|end| folder.join(format!("{old}.{end}")).exists());
+        assert_eq!(left, [false, false], "too old, with all that belongs to it");
         let (_, list) = again.get("/api/v1/recordings").await;
+        assert_eq!(list["recordings"].as_array().map(Vec::len), Some(1), "{list}");
         assert_eq!(
             (&list["recordings"][0]["id"], &list["recordings"][0]["state"]),
             (&json!(id), &json!("complete")),
@@ -443,7 +457,17 @@ fn a_disk_that_fills_up_ends_recordings_in_time_and_takes_no_new_ones() {
         people[0].watch(&people[1], 5).await;
         let (id, begun) = start(&server).await;
         people[0].watch(&people[1], 4).await;
+        let warned = |log: &[String]| log.iter().filter(|line| line.contains("the disk is filling up")).count();
+        assert_eq!(warned(&server.log()), 0, "there is enough");
 
+        std::fs::write(&other, vec![0; 30_000_000]).expect("room for it");
+        let (low, _) = start_as(&server, &json!({"kind": "audio", "container": "webm"})).await;
+        let words = server.wait_for_log("the disk is filling up", Duration::from_secs(5)).await;
+        let folder = server.recordings();
+        let named = folder.file_name().is_some_and(|name| words.contains(name.to_str().expect("text")));
+        assert!(words.contains("WARN") && named, "{words}");
+        people[0].watch(&people[1], 1).await;
+        stop(&server, &low).await;
         std::fs::write(&other, vec![0; 50_000_000]).expect("room for it");
         let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({"kind": "audio"})).await;
         assert_eq!((status, &error["code"]), (507, &json!("disk_full")), "{error}");
@@ -455,8 +479,8 @@ fn a_disk_that_fills_up_ends_recordings_in_time_and_takes_no_new_ones() {
         let entry = server.get_until(&format!("/api/v1/recordings/{id}"), Duration::from_secs(10), ended).await;
         let wall = begun.elapsed().as_secs_f64();
         assert!(entry["error"].as_str().is_some_and(|reason| reason.contains("MB")), "{entry}");
-        let stopped = people[0].client.wait_for_event("recordingStopped").await;
-        assert_eq!(stopped["id"], json!(id), "people are told");
+        let is_told = |message: &Value| message["event"] == "recordingStopped" && message["id"] == *id;
+        people[0].client.wait_for("the end of the recording", is_told).await;
         let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
         let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
         judge_format(file.path(), &["aac", "h264"], &looks, wall, LOSS);
