@@ -3,13 +3,17 @@
 #![allow(clippy::print_stdout, reason = "figures are for the reader of the report")]
 
 mod common;
+#[path = "individual/continuity.rs"]
+mod continuity;
 
 use std::time::{Duration, Instant};
 
-use common::judge::{Recording, Rect};
+use common::judge::{Recording, Rect, about};
 use common::lab;
 use common::native::Native;
 use common::server::Server;
+use common::source::Look;
+use common::tiles::{calm_near, tiles};
 use serde_json::{Value, json};
 
 /// How far sound and picture of a participant may be apart, in seconds.
@@ -43,10 +47,11 @@ async fn mute(who: &Native, muted: bool) {
     }
 }
 
-/// The only file of somebody in what the server says of a recording.
+/// The only file of somebody's camera in what the server says of a recording.
 fn file_of<'a>(entry: &'a Value, who: &Native) -> &'a Value {
     let files = entry["files"].as_array().expect("files");
-    let mut theirs = files.iter().filter(|file| file["streams"][0]["participant"] == *who.id);
+    let of = |file: &&Value| file["streams"][0]["participant"] == *who.id && file["streams"][0]["source"] == "camera";
+    let mut theirs = files.iter().filter(of);
     let file = theirs.next().unwrap_or_else(|| panic!("no file of {}: {entry}", who.id));
     assert!(theirs.next().is_none(), "one file each: {entry}");
     file
@@ -55,7 +60,7 @@ fn file_of<'a>(entry: &'a Value, who: &Native) -> &'a Value {
 async fn open(server: &Server, id: &str, file: &Value) -> Recording {
     let name = file["name"].as_str().expect("a name");
     let media = server.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
-    let (width, height) = Recording::open(media.path(), &[]).size;
+    let (_, (width, height)) = about(media.path());
     Recording::open(media.path(), &[Rect { x: 0, y: 0, width, height }])
 }
 
@@ -112,7 +117,17 @@ fn everybody_has_a_file_without_holes_whatever_happens() {
         };
         bob.leave().await;
         let left = since();
-        seeing.watches(hers, 60).await;
+        // A shared screen and its sound are a file of their own, for as long as they are shared.
+        let screen = Look::of(4);
+        let sharing = cleo.share("screen-1", screen).await;
+        let shares = |member: &Value| member["tracks"].as_array().is_some_and(|all| all.len() == 4);
+        cleo.sees(&cleo.id, "sharing", shares).await;
+        let shared = since();
+        seeing.watches(hers, 75).await;
+        cleo.get("close", json!({"endpoint": "screen-1"})).await;
+        drop(sharing);
+        let shown = since() - shared;
+        seeing.watches(hers, 30).await;
         for (id, end) in ids.iter().zip(["webm", "mkv"]) {
             let entry = stop(&server, id).await;
             let stopped = since();
@@ -125,6 +140,17 @@ fn everybody_has_a_file_without_holes_whatever_happens() {
             assert!(a["name"].as_str().is_some_and(|name| name.ends_with(end)), "{a}");
             let start_of = |file: &Value| file["startMs"].as_f64().expect("startMs") / 1e3;
             assert!(start_of(a) < 0.3 && start_of(&b) < 0.3 && (start_of(c) - came).abs() < 1.0, "{entry}");
+
+            let of_screen = |file: &&Value| file["streams"][0]["source"] == "screen";
+            let screens: Vec<_> = entry["files"].as_array().expect("files").iter().filter(of_screen).collect();
+            let [file] = screens[..] else { panic!("one file of the screen: {entry}") };
+            assert_eq!(streams(file), ["\"screen\" \"vp8\"", "\"screenAudio\" \"opus\""]);
+            assert_eq!(file["streams"][0]["participant"], cleo.id, "{file}");
+            let film = open(&server, id, file).await;
+            judge_whole(&film, file);
+            assert!((start_of(file) - shared).abs() < 1.0 && (film.duration - shown).abs() < 1.0, "{shared} {shown}");
+            let seen = film.presence(0, screen, 0.7, film.duration - 0.3);
+            assert!(seen > 0.95 && film.beeps(screen.pitch).len() >= 2, "the screen is there for {seen}");
 
             let film = open(&server, id, a).await;
             judge_whole(&film, a);
@@ -188,7 +214,7 @@ fn a_room_that_speaks_h264_is_recorded_like_any_other() {
         ann.get("mute", json!({"source": "camera", "muted": false})).await;
         goes_on(4000.0).await;
         let entry = stop(&server, &individual).await;
-        let both = stop(&server, &mixed).await;
+        stop(&server, &mixed).await;
         let stopped = begun.elapsed().as_secs_f64();
         for who in [&ann, &bob] {
             let file = file_of(&entry, who);
@@ -205,10 +231,70 @@ fn a_room_that_speaks_h264_is_recorded_like_any_other() {
             println!("{offset:?}");
             assert!(offset.pairs >= 3 && offset.most <= LIPS, "{offset:?}");
         }
-        let film = open_any(&server, &mixed, &both["files"][0]).await;
+        let media = server.download(&format!("/api/v1/recordings/{mixed}/file")).await;
+        let looks = [ann.look, bob.look];
+        let calm = calm_near(media.path(), muted - 1.5, &looks);
+        let film = Recording::open(media.path(), &tiles(media.path(), calm, &looks));
         assert_eq!(film.codecs, ["aac", "h264"]);
         assert!((film.duration - stopped).abs() < CLOCK + 1.0, "{} of {stopped} s", film.duration);
+        let name = film.named(0, ann.look, muted + 0.6, back);
+        assert!(name > 0.95, "Ann's name is there for {name} of the time between {muted} and {back}");
+        for (tile, look) in looks.iter().enumerate() {
+            let spans =
+                if tile == 0 { [(1.0, muted - 0.3), (back + 1.0, stopped - 0.5)] } else { [(1.0, stopped - 0.5); 2] };
+            let seen = spans.map(|(from, to)| film.presence(tile, *look, from, to));
+            assert!(seen.iter().all(|seen| *seen > 0.95), "participant {tile}: {seen:?} of {spans:?}");
+            let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+            assert!(offset.pairs >= 3 && offset.most <= LIPS, "participant {tile}: {offset:?}");
+        }
+        kill_and_rescue(&lab, server, [&ann, &bob]).await;
     });
+}
+
+/// Both kinds of recordings of a server that is killed: what is found of them is whole.
+async fn kill_and_rescue(lab: &lab::Lab, server: Server, people: [&Native; 2]) {
+    let mut running = Vec::new();
+    for kind in ["mixed", "individual"] {
+        running.push((start(&server, json!({ "kind": kind })).await, Instant::now()));
+    }
+    let path = format!("/api/v1/recordings/{}", running[1].0);
+    let long = |entry: &Value| entry["durationMs"].as_f64().is_some_and(|now| now > 6000.0);
+    server.get_until(&path, Duration::from_secs(20), long).await;
+    server.signal("KILL");
+    let killed = Instant::now();
+    let (_, recordings) = server.ended(Duration::from_secs(5)).await;
+    let again = Server::start_in(lab, recordings, &[]).await;
+    for (id, begun) in running {
+        let whole = |entry: &Value| entry["state"] == "recovered";
+        let entry = again.get_until(&format!("/api/v1/recordings/{id}"), Duration::from_secs(15), whole).await;
+        let wall = (killed - begun).as_secs_f64();
+        for file in entry["files"].as_array().expect("files") {
+            let owner = people.iter().position(|who| file["streams"][0]["participant"] == *who.id);
+            let media =
+                again.download(&format!("/api/v1/recordings/{id}/files/{}", file["name"].as_str().unwrap())).await;
+            let looks: Vec<Look> = match owner {
+                Some(whose) => vec![people[whose].look],
+                None => people.iter().map(|who| who.look).collect(),
+            };
+            let film = match owner {
+                Some(_) => open(&again, &id, file).await,
+                None => {
+                    let calm = calm_near(media.path(), wall / 2.0, &looks);
+                    Recording::open(media.path(), &tiles(media.path(), calm, &looks))
+                }
+            };
+            let heard = film.sound.len() as f64 / 48e3;
+            println!("{file}: {heard} s of {wall} s are heard, {:?} s are seen", film.times.last());
+            assert!(heard > wall - LOSS && film.longest_silence_of_packets() < 0.1, "{heard} of {wall} s: {file}");
+            assert!(film.codecs.iter().any(|codec| codec == "h264"), "{:?}", film.codecs);
+            for (tile, look) in looks.iter().enumerate() {
+                let seen = film.presence(tile, *look, 1.0, wall - LOSS);
+                let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+                assert!(seen > 0.95 && film.times.last().is_some_and(|last| *last > wall - LOSS), "{seen}: {file}");
+                assert!(offset.pairs >= 2 && offset.most <= LIPS, "{offset:?}: {file}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -298,10 +384,21 @@ fn a_multitrack_recording_has_the_mix_and_everybody_alone() {
         assert_eq!(files[0]["streams"].as_array().map(Vec::len), Some(4), "{entry}");
 
         let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
-        let film = Recording::open(file.path(), &[]);
+        let looks = [ann.look, bob.look];
+        let both = calm_near(file.path(), wall - 3.0, &looks);
+        let film = Recording::open(file.path(), &tiles(file.path(), both, &looks));
         println!("{entry}");
         assert_eq!(film.codecs, ["aac", "h264", "opus", "opus"]);
         assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s", film.duration);
+        assert!(film.longest_picture() < 0.2, "a picture of {} s", film.longest_picture());
+        let (anns, bobs) =
+            (film.presence(0, ann.look, 1.0, wall - 0.5), film.presence(1, bob.look, wall - 4.0, wall - 0.5));
+        let absent = film.named(1, bob.look, 0.5, paused.as_secs_f64() - 0.3);
+        assert!(anns > 0.95 && bobs > 0.95 && absent > 0.95, "seen for {anns} and {bobs}, his name for {absent}");
+        for (tile, lips) in [(0, LIPS), (1, 4.0 * LIPS)] {
+            let offset = film.offset(tile, looks[tile].pitch).expect("flashes and beeps");
+            assert!(offset.pairs >= 3 && offset.most <= lips, "participant {tile}: {offset:?}");
+        }
         let [mix, anns, bobs] = [0, 1, 2].map(|index| track(file.path(), index));
         let pitches = [ann.look.pitch, bob.look.pitch];
         for ((film, name), own) in [(&anns, 0), (&bobs, 1)] {
@@ -348,6 +445,7 @@ fn a_server_that_is_killed_loses_no_more_than_a_second_of_anybody() {
         }
         watching.watches(slot, 180).await;
         // A muted camera is no excuse for losing the sound.
+        let muted = Instant::now();
         ann.get("mute", json!({"source": "camera", "muted": true})).await;
         let hearing = ann.subscribe("receive-1", 2, 2).await;
         let bobs = ann.finds(&hearing, &bob.id, "camera").await;
@@ -371,9 +469,50 @@ fn a_server_that_is_killed_loses_no_more_than_a_second_of_anybody() {
                 );
                 assert!(heard > wall - LOSS && heard < wall + CLOCK, "{kind}: {heard} of {wall} s: {file}");
                 assert!(film.longest_silence_of_packets() < 0.1, "{kind}: {}", film.longest_silence_of_packets());
+                let (muted, end) = ((muted - begun).as_secs_f64(), wall - LOSS);
+                judge_rescued(&again, &id, file, [&ann, &bob], muted, end).await;
             }
         }
     });
+}
+
+/// What a killed server had written by `end` is what was sent: Ann's picture until she muted it, then her name, and Bob's.
+async fn judge_rescued(server: &Server, id: &str, file: &Value, people: [&Native; 2], muted: f64, end: f64) {
+    let path = format!("/api/v1/recordings/{id}/files/{}", file["name"].as_str().expect("a name"));
+    let media = server.download(&path).await;
+    let looks = people.map(|who| who.look);
+    let owner = people.iter().position(|who| file["streams"][0]["participant"] == *who.id);
+    let (film, shown) = match owner {
+        Some(whose) => (open(server, id, file).await, vec![looks[whose]]),
+        None => {
+            let both = calm_near(media.path(), muted - 2.0, &looks);
+            (Recording::open(media.path(), &tiles(media.path(), both, &looks)), looks.to_vec())
+        }
+    };
+    for (tile, look) in shown.iter().enumerate() {
+        let present = |from: f64, to: f64| film.presence(tile, *look, from, to);
+        let until = if *look == looks[0] { muted - 0.3 } else { end };
+        assert!(present(1.0, until) > 0.95, "{look:?} is there for {}: {file}", present(1.0, until));
+        if *look == looks[0] {
+            let (shown, name) = (present(muted + 0.6, end), film.named(tile, *look, muted + 0.6, end));
+            assert!(shown < 0.05 && name > 0.95, "muted: {shown} and {name}: {file}");
+        }
+        let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+        assert!(offset.pairs >= 3 && offset.most <= LIPS, "{offset:?}: {file}");
+    }
+    let heard = |film: &Recording, look: &Look| film.beeps(look.pitch).into_iter().filter(|beep| *beep < end).count();
+    let least = end.floor() as usize - 2;
+    for look in &shown {
+        assert!(heard(&film, look) >= least, "{look:?}: {:?}: {file}", film.beeps(look.pitch));
+    }
+    if owner.is_none() {
+        for (index, look) in looks.iter().enumerate() {
+            let (alone, name) = track(media.path(), index + 1);
+            let other = looks[1 - index];
+            assert!(alone.loudest(look.pitch) > 10.0 * alone.loudest(other.pitch), "{name} is heard alone");
+            assert!(heard(&alone, look) >= least, "{name}: {:?}", alone.beeps(look.pitch));
+        }
+    }
 }
 
 async fn open_any(server: &Server, id: &str, file: &Value) -> Recording {

@@ -1,5 +1,9 @@
 //! The mix and its recording, judged by what is in the file: colours where the layout says, tones, flashes and beeps.
 
+#[path = "common/stalls.rs"]
+#[allow(unreachable_pub, reason = "shared with the tests that have all of common")]
+mod stalls;
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -20,6 +24,7 @@ use plenum::media::pipeline::Pipeline;
 use plenum::media::{Codec, Kind};
 use plenum::mix::layout::{self, Layout, Placement, Size};
 use plenum::mix::{Encoding, Mix, MixSettings};
+use stalls::Stalls;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -474,31 +479,6 @@ async fn a_layout_is_changed_while_it_runs_and_whoever_is_hidden_is_not_decoded(
     }
     let beside = Placement { x: corner.x - 40, ..left };
     assert!(film.share(last - 0.5, last, beside, BLUE) > 0.7, "the large one goes on");
-}
-
-/// How long the machine kept a ready thread waiting.
-struct Stalls(std::sync::Arc<std::sync::atomic::AtomicU64>);
-
-impl Stalls {
-    fn watch() -> Self {
-        let longest = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
-        let weak = std::sync::Arc::downgrade(&longest);
-        std::thread::spawn(move || {
-            const STEP: Duration = Duration::from_millis(5);
-            let mut last = std::time::Instant::now();
-            while let Some(longest) = weak.upgrade() {
-                std::thread::sleep(STEP);
-                let over = last.elapsed().saturating_sub(STEP).as_micros() as u64;
-                longest.fetch_max(over, std::sync::atomic::Ordering::Relaxed);
-                last = std::time::Instant::now();
-            }
-        });
-        Self(longest)
-    }
-
-    fn longest(&self) -> f64 {
-        self.0.load(std::sync::atomic::Ordering::Relaxed) as f64 / 1e6
-    }
 }
 
 /// Where the process to be killed records.

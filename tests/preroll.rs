@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::judge::{Recording, Rect, locate};
+use common::judge::{Recording, Rect, about, locate};
 use common::lab;
 use common::native::Native;
 use common::server::Server;
@@ -33,7 +33,7 @@ async fn open(server: &Server, id: &str, file: &Value, pictures: bool) -> Record
     if !pictures {
         return Recording::open(media.path(), &[]);
     }
-    let (width, height) = Recording::open(media.path(), &[]).size;
+    let (_, (width, height)) = about(media.path());
     Recording::open(media.path(), &[Rect { x: 0, y: 0, width, height }])
 }
 

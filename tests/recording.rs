@@ -3,13 +3,17 @@
 #![allow(clippy::print_stdout, reason = "figures are for the reader of the report")]
 
 mod common;
+#[path = "recording/folder.rs"]
+mod folder;
+#[path = "recording/served.rs"]
+mod served;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::disk::on_small_disk;
-use common::judge::{Recording, Rect, locate};
+use common::judge::{Recording, Rect, about, keyframes, locate};
 use common::lab;
 use common::native::Native;
 use common::participant::{Options, Participant};
@@ -352,12 +356,22 @@ fn a_pause_is_cut_out_without_a_trace() {
         let people = company(&server, 2).await;
         people[0].watch(&people[1], 5).await;
         let mut takes = Vec::new();
-        for container in ["mp4", "mkv"] {
-            let (id, since) = start_as(&server, &json!({ "container": container })).await;
+        for format in [
+            json!({"kind": "mixed", "container": "mp4"}),
+            json!({"kind": "mixed", "container": "mkv"}),
+            json!({"kind": "mixed", "container": "webm"}),
+            json!({"kind": "individual"}),
+            json!({"kind": "audio", "container": "mp4"}),
+            json!({"kind": "audio", "container": "webm"}),
+        ] {
+            let (id, since) = start_as(&server, &format).await;
             takes.push((id, since, Duration::ZERO));
         }
-        for _ in 0..3 {
-            people[0].watch(&people[1], 4).await;
+        for take in 1..=3 {
+            // No whole seconds: a cut is then no place where a keyframe would be anyway.
+            let long = |entry: &Value| entry["durationMs"].as_u64().is_some_and(|now| now >= take * 3500);
+            let first = format!("/api/v1/recordings/{}", takes[0].0);
+            server.get_until(&first, Duration::from_secs(15), long).await;
             for (id, since, recorded) in &mut takes {
                 *recorded += hold(&server, id, "pause", "paused").await - *since;
                 // Twice is as good as once.
@@ -372,31 +386,64 @@ fn a_pause_is_cut_out_without_a_trace() {
             }
         }
         people[0].watch(&people[1], 4).await;
-        let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
         for (id, since, recorded) in takes {
             let wall = (recorded + since.elapsed()).as_secs_f64();
             let entry = stop(&server, &id).await;
             assert_eq!(entry["pauses"].as_array().map(Vec::len), Some(3), "{entry}");
-            let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
-            let tiles = match entry["container"] == "mp4" {
-                true => tiles(file.path(), calm(file.path(), &looks), &looks),
-                // The pictures are the same.
-                false => Vec::new(),
-            };
-            let film = Recording::open(file.path(), &tiles);
-            // Each take begins with a keyframe, which comes a picture or two after the button.
-            assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s: {entry}", film.duration);
-            assert!(film.longest_picture() < 0.2, "a picture of {} s: {entry}", film.longest_picture());
-            let hole = film.longest_silence_of_packets();
-            assert!(hole < 0.1, "a hole of {hole} s: {entry}");
-            for (tile, look) in looks.iter().enumerate().take(tiles.len()) {
-                let presence = film.presence(tile, *look, 1.5, film.duration - 0.5);
-                let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
-                assert!(presence > 0.95, "participant {tile} is there for {presence}: {entry}");
-                assert!(offset.pairs >= 6 && offset.most <= LIPS, "participant {tile}: {offset:?} {entry}");
+            for file in entry["files"].as_array().expect("files") {
+                let name = file["name"].as_str().expect("a name");
+                let media = server.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
+                judge_takes(media.path(), file, &entry, wall, &people);
             }
         }
     });
+}
+
+/// A file of four takes that is none the worse for it.
+fn judge_takes(path: &Path, file: &Value, entry: &Value, wall: f64, people: &[Participant]) {
+    let looks: Vec<Look> = match file["streams"][0]["participant"].as_str() {
+        Some(whose) => vec![people.iter().find(|person| person.id == whose).expect("one of them").options.look],
+        None => people.iter().map(|person| person.options.look).collect(),
+    };
+    let tiles = match (entry["kind"].as_str(), entry["container"].as_str()) {
+        (Some("individual"), _) => {
+            let (_, (width, height)) = about(path);
+            vec![Rect { x: 0, y: 0, width, height }]
+        }
+        // The pictures are those of the others.
+        (Some("audio"), _) | (_, Some("mkv")) => Vec::new(),
+        _ => tiles(path, calm(path, &looks), &looks),
+    };
+    let film = Recording::open(path, &tiles);
+    // Each take begins with a keyframe, which comes a picture or two after the button.
+    assert!((film.duration - wall).abs() < CLOCK, "{} of {wall} s: {file}", film.duration);
+    let (told, heard) = (file["durationMs"].as_f64().expect("durationMs") / 1e3, film.sound.len() as f64 / 48e3);
+    println!("{file}: {} s, {heard} s are heard, {told} s are told, of {wall} s", film.duration);
+    assert!((film.duration - told).abs() < 0.1, "{} told as {told}: {file}", film.duration);
+    assert!((heard - told).abs() < 0.15, "{heard} s are heard of {told}: {file}");
+    // Only who sends pictures for others may take a moment for a keyframe.
+    let still = if entry["kind"] == "individual" { 1.0 } else { 0.2 };
+    assert!(film.longest_picture() < still, "a picture of {} s: {file}", film.longest_picture());
+    let hole = film.longest_silence_of_packets();
+    assert!(hole < 0.1, "a hole of {hole} s: {file}");
+    if entry["kind"] != "audio" {
+        // Whatever is regular ends at a cut, and what comes after it needs nothing from before.
+        let keyframes: Vec<f64> = keyframes(path).into_iter().filter(|time| *time > 1.0).collect();
+        let cut_short = |pair: &&[f64]| entry["kind"] == "individual" || pair[1] - pair[0] < 0.9;
+        let cuts = keyframes.windows(2).filter(cut_short).count();
+        assert!(cuts >= 3, "each take begins with a keyframe: {keyframes:?} {file}");
+    }
+    for (tile, look) in looks.iter().enumerate() {
+        let beeps = film.beeps(look.pitch).len() as f64;
+        // A cut may halve one, or bring two together.
+        assert!((beeps - wall).abs() < 5.0, "{beeps} of {look:?} in {wall} s: {file}");
+        if tile < tiles.len() {
+            let presence = film.presence(tile, *look, 1.5, film.duration - 0.5);
+            let offset = film.offset(tile, look.pitch).expect("flashes and beeps");
+            assert!(presence > 0.95, "participant {tile} is there for {presence}: {file}");
+            assert!(offset.pairs >= 6 && offset.most <= LIPS, "participant {tile}: {offset:?} {file}");
+        }
+    }
 }
 
 #[test]
@@ -433,8 +480,22 @@ fn a_server_told_to_end_finishes_its_recordings() {
         let film = Recording::open(&files[0], &[]);
         assert!((film.duration - wall).abs() < 1.0, "{} of {wall} s", film.duration);
 
-        let again = Server::start_in(&lab, recordings, &[]).await;
+        // One that ended four days ago, when three are what it is kept for.
+        let folder = recordings.path().to_owned();
+        let manifest = std::fs::read_to_string(folder.join(format!("{id}.json"))).expect("a manifest");
+        let old = id.replace(|digit: char| digit.is_ascii_alphabetic(), "0");
+        let mut manifest: Value = serde_json::from_str(&manifest.replace(&id, &old)).expect("JSON");
+        manifest["endedAt"] = json!(manifest["endedAt"].as_u64().expect("a time") - 4 * 24 * 60 * 60 * 1000);
+        std::fs::write(folder.join(format!("{old}.json")), manifest.to_string()).expect("written");
+        std::fs::copy(&files[0], folder.join(format!("{old}.mp4"))).expect("copied");
+        let config = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
+        std::fs::write(config.path(), "[disk]\nkeep_days = 3\n").expect("written");
+        let again = Server::start_in(&lab, recordings, &["--config", config.path().to_str().expect("text")]).await;
+        again.wait_for_log("a recording was deleted", Duration::from_secs(10)).await;
+        let left = ["json", "mp4"].map(|end| folder.join(format!("{old}.{end}")).exists());
+        assert_eq!(left, [false, false], "too old, with all that belongs to it");
         let (_, list) = again.get("/api/v1/recordings").await;
+        assert_eq!(list["recordings"].as_array().map(Vec::len), Some(1), "{list}");
         assert_eq!(
             (&list["recordings"][0]["id"], &list["recordings"][0]["state"]),
             (&json!(id), &json!("complete")),
@@ -506,7 +567,17 @@ fn a_disk_that_fills_up_ends_recordings_in_time_and_takes_no_new_ones() {
         people[0].watch(&people[1], 5).await;
         let (id, begun) = start(&server).await;
         people[0].watch(&people[1], 4).await;
+        let warned = |log: &[String]| log.iter().filter(|line| line.contains("the disk is filling up")).count();
+        assert_eq!(warned(&server.log()), 0, "there is enough");
 
+        std::fs::write(&other, vec![0; 30_000_000]).expect("room for it");
+        let (low, _) = start_as(&server, &json!({"kind": "audio", "container": "webm"})).await;
+        let words = server.wait_for_log("the disk is filling up", Duration::from_secs(5)).await;
+        let folder = server.recordings();
+        let named = folder.file_name().is_some_and(|name| words.contains(name.to_str().expect("text")));
+        assert!(words.contains("WARN") && named, "{words}");
+        people[0].watch(&people[1], 1).await;
+        stop(&server, &low).await;
         std::fs::write(&other, vec![0; 50_000_000]).expect("room for it");
         let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({"kind": "audio"})).await;
         assert_eq!((status, &error["code"]), (507, &json!("disk_full")), "{error}");
@@ -518,8 +589,8 @@ fn a_disk_that_fills_up_ends_recordings_in_time_and_takes_no_new_ones() {
         let entry = server.get_until(&format!("/api/v1/recordings/{id}"), Duration::from_secs(10), ended).await;
         let wall = begun.elapsed().as_secs_f64();
         assert!(entry["error"].as_str().is_some_and(|reason| reason.contains("MB")), "{entry}");
-        let stopped = people[0].client.wait_for_event("recordingStopped").await;
-        assert_eq!(stopped["id"], json!(id), "people are told");
+        let is_told = |message: &Value| message["event"] == "recordingStopped" && message["id"] == *id;
+        people[0].client.wait_for("the end of the recording", is_told).await;
         let file = server.download(&format!("/api/v1/recordings/{id}/file")).await;
         let looks: Vec<Look> = people.iter().map(|person| person.options.look).collect();
         judge_format(file.path(), &["aac", "h264"], &looks, wall, LOSS);
@@ -602,7 +673,9 @@ fn files_are_served_in_ranges_and_wrong_requests_get_words() {
         let (id, _) = start(&server).await;
         let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({})).await;
         assert_eq!((status, error["code"].is_string()), (409, true), "a second recording: {error}");
+        let (other, _) = start_as(&server, &json!({"kind": "audio"})).await;
         people[0].watch(&people[1], 2).await;
+        stop(&server, &other).await;
         let entry = stop(&server, &id).await;
         assert_eq!(stop(&server, &id).await["bytes"], entry["bytes"], "stopping twice");
 
@@ -612,6 +685,7 @@ fn files_are_served_in_ranges_and_wrong_requests_get_words() {
         assert_eq!(reply.bytes().await.expect("four bytes").as_ref(), b"ftyp");
         let reply = server.http().get(&url).header("range", "bytes=99999999999-").send().await.expect("an answer");
         assert_eq!(reply.status().as_u16(), 416);
+        served::ask_for_what_is_nobodys(&server, &id, &other).await;
     });
 }
 

@@ -55,7 +55,7 @@ impl Catalogue {
     /// open it before any recording starts. A disk that is full is no hindrance: what cannot be written is written later.
     ///
     /// # Errors
-    /// When the folder cannot be made or read, or the index not be used.
+    /// When the folder cannot be made, read or written to, or the index not be used.
     pub async fn open(folder: &Path) -> Result<Self, OutputError> {
         Ok(Self {
             folder: folder.to_owned(),

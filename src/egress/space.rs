@@ -71,6 +71,13 @@ pub(super) fn must_fit(folder: &Path, bytes: u64, kept: u64) -> Result<(), Outpu
     Err(OutputError::Room { folder: folder.to_owned(), needed_mb, free_mb, kept_mb })
 }
 
+/// Whether files can be made in `folder`; asked without making one, which a full disk might refuse. Blocks for a moment.
+pub(super) fn must_be_writable(folder: &Path) -> Result<(), OutputError> {
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
+        .map_err(std::io::Error::from)
+        .map_err(OutputError::file(folder))
+}
+
 /// Bytes for people.
 pub(super) fn megabytes(bytes: u64) -> u64 {
     bytes / 1_000_000

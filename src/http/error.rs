@@ -38,6 +38,7 @@ pub(super) fn recording(error: &RecordingError) -> Response {
         RecordingError::NoRoom(_) => (StatusCode::NOT_FOUND, "no_such_room"),
         RecordingError::Format(_) => (StatusCode::BAD_REQUEST, "bad_format"),
         RecordingError::Space(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+        RecordingError::Folder(_) => (StatusCode::INSUFFICIENT_STORAGE, "folder_unusable"),
         RecordingError::Media(_) => (StatusCode::INTERNAL_SERVER_ERROR, "recording_failed"),
     };
     reply(status, code, &error.to_string())

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::cards::{self, Cards, Wanted};
 use super::encoder::{self, Encoder};
 use super::encoding::Encoding;
-use super::input::Input;
+use super::input::{FROZEN, Input};
 use super::layout::{Layout, Place};
 use super::roster::{Roster, Track};
 use super::slot::Slot;
@@ -26,8 +26,6 @@ use crate::media::link::Outlet;
 use crate::media::pipeline::Pipeline;
 use crate::media::{Codec, Kind};
 
-/// How long a video may stand still before its tile shows instead.
-const FROZEN: gst::ClockTime = gst::ClockTime::from_seconds(2);
 /// How often the mix looks who is frozen and what failed; a first picture shows within this time, too.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a failed input waits for its next try. A sender of garbage must not keep the mix busy.
@@ -115,7 +113,9 @@ impl Stage {
         loop {
             let now = Instant::now();
             let is_moving = self.slots.iter().any(Slot::is_moving);
+            let due = self.slots.iter().filter_map(Slot::next).min();
             let next = if is_moving { next_look.min(now + picture) } else { next_look };
+            let next = due.map_or(next, |due| due.min(next));
             match commands.recv_timeout(next.saturating_duration_since(now)) {
                 Ok(command) => self.obey(command),
                 Err(std_mpsc::RecvTimeoutError::Timeout) if Instant::now() < next_look => {
@@ -251,8 +251,8 @@ impl Stage {
                 self.settle_track(index, Kind::Video);
             }
         }
-        let placed = self.place(&places);
-        self.draw(&places, &placed);
+        let (placed, covered) = self.place(&places);
+        self.draw(&places, &covered);
         self.places = Some(places);
         self.placed.send_if_modified(|current| {
             let changed = *current != placed;
@@ -261,10 +261,10 @@ impl Stage {
         });
     }
 
-    /// Draws a tile for everybody who has a place and no video, the deepest first.
-    fn draw(&mut self, places: &[Option<Place>], placed: &[Placed]) {
+    /// Draws a tile for everybody who has a place and no video that covers it, the deepest first.
+    fn draw(&mut self, places: &[Option<Place>], covered: &[bool]) {
         let people = self.roster.all.iter().zip(places).filter_map(|(who, place)| Some((&who.person, place.as_ref()?)));
-        let mut unseen: Vec<_> = people.zip(placed).filter(|(_, placed)| !placed.video).map(|(who, _)| who).collect();
+        let mut unseen: Vec<_> = people.zip(covered).filter(|(_, covered)| !**covered).map(|(who, _)| who).collect();
         unseen.sort_by_key(|(_, place)| place.z);
         let tiles = unseen.into_iter().map(|(person, place)| Tile {
             placement: place.placement,
@@ -308,26 +308,33 @@ impl Stage {
     fn free_pad(&self, kind: Kind) -> Option<gst::Pad> {
         match kind {
             Kind::Audio => self.audio_pads.iter().find(|pad| !pad.is_linked()).cloned(),
-            Kind::Video => self.slots.iter().find(|slot| slot.is_free()).map(|slot| slot.pad().clone()),
+            Kind::Video => {
+                // Rather one in which nobody's last picture waits for a tile.
+                let free = self.slots.iter().filter(|slot| slot.is_free()).min_by_key(|slot| slot.is_seen());
+                free.map(|slot| slot.pad().clone())
+            }
         }
     }
 
     /// Shows every live video at its place, and the name of whoever has none where it would lie below somebody's. Hides what
-    /// is not live, and says who is where.
-    fn place(&mut self, places: &[Option<Place>]) -> Vec<Placed> {
+    /// is not live. Says who is where, and which of them need no tile.
+    fn place(&mut self, places: &[Option<Place>]) -> (Vec<Placed>, Vec<bool>) {
         let now = Instant::now();
         let mut used = vec![false; self.slots.len()];
-        let (mut placed, mut wanted) = (Vec::new(), Vec::new());
+        let (mut placed, mut wanted, mut covered) = (Vec::new(), Vec::new(), Vec::new());
         for (participant, place) in self.roster.all.iter().zip(places) {
             let Some(place) = place else { continue };
             let input = participant.video.as_ref().and_then(|track| track.input.as_ref());
             let live = input.filter(|input| input.is_fresh(FROZEN));
             let slot = live.and_then(|input| self.slots.iter().position(|slot| slot.pad() == input.pad()));
+            let person = &participant.person;
             if let (Some(input), Some(slot)) = (live, slot) {
-                self.slots[slot].show(*place, input.cropper(), now);
+                let age = input.began().map(|began| Pipeline::running_time().saturating_sub(began).into());
+                let began = age.and_then(|age| now.checked_sub(age)).unwrap_or(now);
+                self.slots[slot].show(&person.id, *place, input.cropper(), began, now);
                 used[slot] = true;
             }
-            let person = &participant.person;
+            covered.push(slot.is_some_and(|slot| self.slots[slot].covers(now)));
             if slot.is_none() && cards::lies_on_another(place, places) {
                 let name = shown_name(person.name.as_str(), person.shared);
                 wanted.push(Wanted { id: person.id.clone(), place: *place, name });
@@ -336,9 +343,12 @@ impl Stage {
         }
         let fps = self.settings.values.fps;
         self.cards.settle(&wanted, self.pipeline.gst(), fps, &mut self.slots, &mut used);
-        let hidden = self.slots.iter_mut().zip(used).filter(|(_, used)| !used);
-        hidden.for_each(|(slot, _)| slot.hide());
-        placed
+        for (slot, _) in self.slots.iter_mut().zip(used).filter(|(_, used)| !used) {
+            // Where there is no tile to wait for, nothing is to be seen.
+            let has_tile = placed.iter().any(|placed| slot.owner() == Some(&placed.participant));
+            slot.hide(!has_tile, now);
+        }
+        (placed, covered)
     }
 }
 

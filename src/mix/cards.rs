@@ -71,7 +71,8 @@ impl Cards {
             let card = self.all.iter().find(|card| card.is(wanted));
             let slot = card.and_then(|card| slots.iter().position(|slot| *slot.pad() == card.pad));
             if let Some(slot) = slot {
-                slots[slot].show(wanted.place, None, Instant::now());
+                let now = Instant::now();
+                slots[slot].show(&wanted.id, wanted.place, None, now, now);
                 used[slot] = true;
             }
         }

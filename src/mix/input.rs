@@ -15,6 +15,8 @@ use crate::media::Kind;
 use crate::media::link::{Link, Outlet};
 use crate::media::pipeline::Pipeline;
 
+/// How long a video may stand still before its tile shows instead.
+pub(super) const FROZEN: gst::ClockTime = gst::ClockTime::from_seconds(2);
 /// When nothing has come yet.
 const NEVER: u64 = u64::MAX;
 
@@ -33,7 +35,15 @@ pub(super) struct Input {
     out: gst::Pad,
     pad: gst::Pad,
     cropper: Option<gst::Element>,
-    seen: Arc<AtomicU64>,
+    seen: Arc<Seen>,
+}
+
+/// When media came.
+#[derive(Debug)]
+struct Seen {
+    last: AtomicU64,
+    /// The time of the first picture after there was none for a while.
+    first: AtomicU64,
 }
 
 impl Input {
@@ -69,7 +79,7 @@ impl Input {
         let out = gst::GhostPad::with_target(&inside).map_err(fail("exposing an input"))?.upcast::<gst::Pad>();
         bin.add_pad(&out).map_err(fail("exposing an input"))?;
 
-        let seen = Arc::new(AtomicU64::new(NEVER));
+        let seen = Arc::new(Seen { last: AtomicU64::new(NEVER), first: AtomicU64::new(NEVER) });
         watch(&out, kind, rounding, Arc::clone(&seen));
         pipeline.add(&bin).map_err(fail("adding an input"))?;
         let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), cropper, seen };
@@ -97,9 +107,15 @@ impl Input {
         self.cropper.as_ref()
     }
 
+    /// The running time with which pictures began, after none came for [`FROZEN`].
+    pub(super) fn began(&self) -> Option<gst::ClockTime> {
+        let first = self.seen.first.load(Ordering::Relaxed);
+        (first != NEVER).then_some(gst::ClockTime::from_nseconds(first))
+    }
+
     /// Whether decoded media has come within `span`.
     pub(super) fn is_fresh(&self, span: gst::ClockTime) -> bool {
-        match self.seen.load(Ordering::Relaxed) {
+        match self.seen.last.load(Ordering::Relaxed) {
             NEVER => false,
             at => Pipeline::running_time().nseconds().saturating_sub(at) < span.nseconds(),
         }
@@ -133,14 +149,17 @@ pub(super) fn leave(bin: &gst::Bin, out: &gst::Pad, pad: &gst::Pad) {
     }
 }
 
-fn watch(pad: &gst::Pad, kind: Kind, rounding: gst::ClockTime, seen: Arc<AtomicU64>) {
+fn watch(pad: &gst::Pad, kind: Kind, rounding: gst::ClockTime, seen: Arc<Seen>) {
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         match &mut info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => {
                 let now = Pipeline::running_time();
-                seen.store(now.nseconds(), Ordering::Relaxed);
+                let last = seen.last.swap(now.nseconds(), Ordering::Relaxed);
                 if let (Kind::Video, Some(pts)) = (kind, buffer.pts()) {
                     let pts = if pts + TOO_LATE < now { now.saturating_sub(JUST_IN_TIME) } else { pts };
+                    if last == NEVER || now.nseconds().saturating_sub(last) >= FROZEN.nseconds() {
+                        seen.first.store(pts.nseconds(), Ordering::Relaxed);
+                    }
                     buffer.make_mut().set_pts(pts + rounding);
                 }
                 gst::PadProbeReturn::Ok

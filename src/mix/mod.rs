@@ -30,6 +30,7 @@ mod actor;
 mod audio;
 mod cards;
 mod conceal;
+mod cue;
 mod encoder;
 mod encoding;
 mod fit;

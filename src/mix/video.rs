@@ -3,6 +3,8 @@
 //! The compositor's pads are made once, before it plays. A pad without a live video is transparent, and the tile below
 //! it shows.
 
+use std::time::Duration;
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
@@ -38,7 +40,12 @@ impl Canvas {
         let size = Size { width: values.width, height: values.height };
         stage.set_caps(Some(&picture_caps(size)));
         start_now(&mixer);
-        let slots = (0..slots).map(|index| request(&bin, &mixer, index)).collect::<Result<_, _>>()?;
+        // How far the picture is behind what comes in.
+        let late = match mixer.find_property("min-upstream-latency") {
+            Some(_) => Duration::from_nanos(mixer.property("min-upstream-latency")),
+            None => Duration::ZERO,
+        };
+        let slots = (0..slots).map(|index| request(&bin, &mixer, index, late)).collect::<Result<_, _>>()?;
         Ok((Self { bin, stage, size, drawn: None }, slots))
     }
 
@@ -92,11 +99,11 @@ pub(super) fn pad(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<
     Ok((inside, ghost.upcast()))
 }
 
-fn request(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<Slot, MixError> {
+fn request(bin: &gst::Bin, mixer: &gst::Element, index: usize, late: Duration) -> Result<Slot, MixError> {
     let (inside, ghost) = pad(bin, mixer, index)?;
     inside.set_property("alpha", 0.0);
     scale_cheaply(&inside);
-    Ok(Slot::new(ghost, inside))
+    Ok(Slot::new(ghost, inside, late))
 }
 
 /// Has a compositor's pad show pictures in their own shape, at little cost.

@@ -141,6 +141,9 @@ pub enum RecordingError {
     /// The disk is full, or nearly so.
     #[error("{0}")]
     Space(String),
+    /// A file cannot be made.
+    #[error("{0}")]
+    Folder(String),
     /// Mixing or writing could not start, or failed.
     #[error("the recording failed: {0}")]
     Media(String),

@@ -283,6 +283,7 @@ async fn begin(mix: Option<&Mix>, spec: Spec, context: &RoomContext) -> Result<R
     }
     Recording::start(spec, &context.catalogue, &context.descriptions, encoded).await.map_err(|error| match error {
         OutputError::Space { .. } => RecordingError::Space(error.to_string()),
+        OutputError::File { .. } => RecordingError::Folder(error.to_string()),
         _ => RecordingError::Media(error.to_string()),
     })
 }

@@ -1,6 +1,8 @@
 // The page of recordings, on recordings of calls in Chromium.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
 import { accessible } from './access.mjs';
@@ -44,6 +46,35 @@ async function record(t, room, format = {}) {
 const cards = (page) => page.locator('#shelf .card').count();
 const says = (page, part) => until(`the page to say ${part}`, async () => (await page.textContent('#words')).includes(part));
 
+/** The link on the card gives the file as it lies on the server, byte by byte. */
+async function downloads(page, id) {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#shelf a[download]')]);
+  assert.equal(download.suggestedFilename(), `${id}.mp4`);
+  const bytes = await readFile(await download.path());
+  const file = await fetch(`${server.url}/api/v1/recordings/${id}/file`);
+  assert.ok(bytes.equals(Buffer.from(await file.arrayBuffer())), 'the same bytes');
+  const known = await until('a checksum', async () => (await (await fetch(`${server.url}/api/v1/recordings/${id}`)).json()).files[0].sha256);
+  assert.equal(createHash('sha256').update(bytes).digest('hex'), known);
+}
+
+/** Each line of what happened has a mark on the time line, where it happened. */
+async function marked(page, id, count) {
+  const { events, durationMs } = await (await fetch(`${server.url}/api/v1/recordings/${id}/manifest`)).json();
+  const marks = await page.$$eval('#track i', (all) => {
+    const track = all[0].parentElement.getBoundingClientRect();
+    const middle = (mark) => mark.getBoundingClientRect().x + mark.getBoundingClientRect().width / 2;
+    return all.map((mark) => ({ type: mark.className, at: (middle(mark) - track.x) / track.width, seen: mark.getBoundingClientRect().height > 4 }));
+  });
+  assert.equal(marks.length, count);
+  assert.ok(marks.every(({ at, seen }) => seen && at >= -0.01 && at <= 1.01), JSON.stringify(marks));
+  const of = (type) => marks.filter((mark) => mark.type === type).map(({ at }) => at);
+  const wanted = events.filter(({ type }) => type === 'chat').map(({ atMs }) => atMs / durationMs);
+  assert.equal(wanted.length, 1);
+  assert.equal(of('chat').length, 1);
+  assert.ok(wanted[0] > 0.5 && Math.abs(of('chat')[0] - wanted[0]) < 0.02, `marked at ${of('chat')}, said at ${wanted}`);
+  assert.ok(of('joined').length === 2 && of('joined').every((at) => at < 0.02), JSON.stringify(marks));
+}
+
 test('recordings are found, watched with what happened in them, and deleted', async (t) => {
   const id = await record(t, 'studio');
   const page = await newPage(t, chromium);
@@ -55,7 +86,9 @@ test('recordings are found, watched with what happened in them, and deleted', as
   assert.ok(durationMs > 3_000 && durationMs < 10_000, `it lasts ${durationMs} ms`);
   assert.equal(await page.textContent('#shelf .length'), `0:0${Math.floor(durationMs / 1000)}`);
   assert.equal(await page.textContent('#shelf .who'), 'host, <b>guest</b>');
+  assert.equal(await page.isVisible('#shelf .state'), false, 'what is complete needs no words');
   await accessible(page);
+  await downloads(page, id);
 
   await page.click('#shelf .poster');
   const video = '#player video';
@@ -66,6 +99,7 @@ test('recordings are found, watched with what happened in them, and deleted', as
   assert.ok(all.includes('0:00host joined') && all.includes('0:00<b>guest</b> joined'), all.join(' | '));
   const said = all.findIndex((line) => /^0:0[3-5]host: see <i>this<\/i>$/.test(line));
   assert.ok(said >= 0, all.join(' | '));
+  await marked(page, id, all.length);
   await page.$eval(video, (media) => media.pause());
   await page.click(`#moments li:nth-child(${said + 1}) button`);
   await until('the player to be there', () => page.$eval(video, (media) => media.currentTime > 2.9 && !media.seeking));
@@ -120,9 +154,13 @@ test('of a recording of everybody alone one chooses whom to watch, at the same m
 test('many recordings come page by page, also on a phone', async (t) => {
   const page = await newPage(t, chromium);
   await page.setViewportSize({ width: 360, height: 700 });
+  const words = {
+    complete: '', failed: 'Failed; what was recorded before plays', recovered: 'Recovered after the server stopped', recording: 'Recording now',
+    paused: 'Recording, paused', interrupted: 'Cut off when the server stopped',
+  };
   const all = Array.from({ length: 30 }, (_, at) => ({
     id: `r${at}`, room: `room-${'x'.repeat(at)}`, kind: at % 3 === 0 ? 'audio' : 'mixed', container: 'mp4', startedAt: 1e12 + at, durationMs: at * 61_000,
-    bytes: at * 1e6, state: ['complete', 'failed', 'recovered', 'recording'][at % 4], error: null, participants: [],
+    bytes: at * 1e6, state: Object.keys(words)[at % 6], error: null, participants: [],
     files: Array.from({ length: at % 4 }, (_, file) => ({
       name: `r${at}-${file}.mp4`, streams: [{ codec: 'h264', participant: `p${file}`, source: 'camera' }], startMs: 0,
       durationMs: at * 61_000, bytes: at * 1e6, sha256: null,
@@ -140,6 +178,8 @@ test('many recordings come page by page, also on a phone', async (t) => {
   await says(page, '30 recordings');
   assert.equal(await cards(page), 30);
   assert.equal(await page.isVisible('#more'), false);
+  const told = await page.$$eval('.card .state', (lines) => lines.map((line) => (line.hidden ? '' : line.textContent)));
+  assert.deepEqual(told, all.map(({ state }) => words[state]));
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(wide <= 0, `${wide} pixels too wide`);
   assert.equal(await page.locator('.card').nth(3).locator('.delete').isDisabled(), true, 'what runs is not deleted');

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::reception::{Reception, receive};
 use super::replay::Clip;
-use super::source::{self, Generator, Look, RATE, SAMPLES, SIZE};
+use super::source::{self, Camera, Generator, Look, SAMPLES};
 
 const OPUS: &str =
     "application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2";
@@ -50,14 +50,18 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Sends the picture, if it is to be in some codec, and the sound of `look`.
-    pub fn publish(look: Look, picture: Option<VideoCodec>, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
+    /// Sends the picture, if it is to be in some codec, as a camera takes it, and the sound of `look`.
+    pub fn publish(
+        look: Look,
+        picture: Option<(VideoCodec, Camera)>,
+        say: impl Fn(Say) + Send + Sync + 'static,
+    ) -> Self {
         let mut connection = Self::new();
         let audio = connection.feed(WebRTCKind::Audio, &format!(
             "appsrc name=in is-live=true format=time caps=audio/x-raw,format=S16LE,rate={SAMPLES},channels=1,layout=interleaved \
              ! opusenc frame-size=20 ! rtpopuspay pt=111 ssrc={AUDIO_SSRC} ! capsfilter caps=\"{OPUS},ssrc=(uint){AUDIO_SSRC}\""
         ));
-        let video = picture.map(|codec| connection.picture(codec));
+        let video = picture.map(|(codec, camera)| (connection.picture(codec), camera));
         connection.offer(say);
         connection.generator = Some(Generator::start(look, Some(audio), video));
         connection
@@ -101,7 +105,8 @@ impl Connection {
         source.set_caps(Some(&OPUS.parse().expect("caps")));
         let shown = look.map(|look| (look, connection.picture(VideoCodec::Vp8)));
         connection.offer(say);
-        connection.generator = shown.map(|(look, video)| Generator::start(look, None, Some(video)));
+        connection.generator =
+            shown.map(|(look, video)| Generator::start(look, None, Some((video, Camera::default()))));
         connection.talker = Some(super::talker::Talker::start(level, source, AUDIO_SSRC));
         connection
     }
@@ -183,7 +188,6 @@ impl Connection {
 
     /// Adds a source of pictures that are sent in a codec.
     fn picture(&self, codec: VideoCodec) -> AppSrc {
-        let (width, height) = SIZE;
         let encode = match codec {
             VideoCodec::Vp8 => format!(
                 "vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=300000 keyframe-max-dist=3000 error-resilient=default \
@@ -196,10 +200,7 @@ impl Connection {
                  ! capsfilter caps=\"{H264},ssrc=(uint){VIDEO_SSRC}\""
             ),
         };
-        self.feed(WebRTCKind::Video, &format!(
-            "appsrc name=in is-live=true format=time caps=video/x-raw,format=I420,width={width},height={height},framerate={RATE}/1 \
-             ! {encode}"
-        ))
+        self.feed(WebRTCKind::Video, &format!("appsrc name=in is-live=true format=time ! {encode}"))
     }
 
     /// Adds a source that is sent, and gives back its beginning.

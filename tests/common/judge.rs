@@ -203,11 +203,52 @@ impl Recording {
         longest(&self.packets)
     }
 
+    /// Where pictures are farther apart than `bound`: when that begins, and when it ends.
+    pub fn holes(&self, bound: f64) -> Vec<(f64, f64)> {
+        self.times.windows(2).filter(|pair| pair[1] - pair[0] > bound).map(|pair| (pair[0], pair[1])).collect()
+    }
+
+    /// How much of the time between `begin` and `end` a tile shows the name of somebody instead of a picture: a disc and
+    /// letters on a dark panel, brighter than an empty canvas.
+    pub fn named(&self, tile: usize, look: Look, begin: f64, end: f64) -> f64 {
+        let seen = self.between(tile, begin, end);
+        let is_name = |colour: &&[f64; 3]| {
+            let brightest = colour.iter().copied().fold(0.0, f64::max);
+            !is_like_in_flash(**colour, look) && (45.0..145.0).contains(&brightest)
+        };
+        seen.iter().filter(is_name).count() as f64 / seen.len().max(1) as f64
+    }
+
     fn between(&self, tile: usize, begin: f64, end: f64) -> Vec<[f64; 3]> {
         let inside = |time: &f64| (begin..end).contains(time);
         let pictures = self.tiles[tile].iter().zip(&self.times).filter(|(_, time)| inside(time));
         pictures.map(|(colour, _)| *colour).collect()
     }
+}
+
+/// How long a file says it is, and the size of its picture: at no cost, since nothing is decoded.
+pub fn about(path: &Path) -> (f64, (usize, usize)) {
+    let about = probe(path, &["-show_entries", "format=duration:stream=width,height"]);
+    let first = |key: &str| values(&about, key).first().copied();
+    let side = |key: &str| first(key).map_or(0, |side| side as usize);
+    (first("duration=").unwrap_or(f64::NAN), (side("width="), side("height=")))
+}
+
+/// When the pictures are shown that need none before them.
+pub fn keyframes(path: &Path) -> Vec<f64> {
+    let packets = probe(path, &["-select_streams", "v:0", "-show_entries", "packet=pts_time,flags"]);
+    let flags = packets.lines().filter_map(|line| line.strip_prefix("flags="));
+    let all = values(&packets, "pts_time=").into_iter().zip(flags);
+    all.filter(|(_, flags)| flags.starts_with('K')).map(|(time, _)| time).collect()
+}
+
+/// The sizes of the pictures in a file, one after the other.
+pub fn sizes(path: &Path) -> Vec<(usize, usize)> {
+    let frames = probe(path, &["-select_streams", "v:0", "-show_entries", "frame=width,height"]);
+    let sides = |key: &str| values(&frames, key).into_iter().map(|side| side as usize);
+    let mut sizes: Vec<_> = sides("width=").zip(sides("height=")).collect();
+    sizes.dedup();
+    sizes
 }
 
 /// Where the picture at a time shows the colour of each look: the rows and columns that hold much of it.

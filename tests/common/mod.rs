@@ -23,5 +23,6 @@ pub mod replay;
 pub mod server;
 pub mod signaling;
 pub mod source;
+pub mod stalls;
 pub mod talker;
 pub mod tiles;

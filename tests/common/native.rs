@@ -16,7 +16,7 @@ use super::reception::Reception;
 use super::replay::Clip;
 use super::server::Server;
 use super::signaling::{Client, PATIENCE};
-use super::source::Look;
+use super::source::{Camera, Look};
 use super::talker::Level;
 
 /// Somebody in a room. Their socket closes without a word when dropped.
@@ -28,6 +28,8 @@ pub struct Native {
     pub welcome: Value,
     /// Their colour and pitch.
     pub look: Look,
+    /// What takes their picture.
+    pub camera: Camera,
     /// Their signaling connection.
     pub client: Client,
 }
@@ -43,7 +45,7 @@ impl Native {
         let client = Client::connect(&server.address).await;
         let welcome = client.get("join", request).await;
         let id = welcome["id"].as_str().unwrap_or_else(|| panic!("not let in: {welcome}")).to_owned();
-        Self { id, welcome, look: Look::of(index), client }
+        Self { id, welcome, look: Look::of(index), camera: Camera::default(), client }
     }
 
     /// Asks for something that has to work.
@@ -87,25 +89,33 @@ impl Native {
         self.publish_by(endpoint, json!({})).await
     }
 
-    /// The same in a room that speaks H.264.
+    /// Shares a screen and its sound, which have a look of their own.
+    pub async fn share(&self, endpoint: &str, look: Look) -> Endpoint {
+        let open = Opening { shared: true, ..Opening::publish() };
+        let screen = Some((VideoCodec::Vp8, Camera::default()));
+        self.open(endpoint, open, |say| Connection::publish(look, screen, say)).await
+    }
+
+    /// As [`Native::publish`], in a room that speaks H.264.
     pub async fn publish_h264(&self, endpoint: &str) -> Endpoint {
-        let look = self.look;
-        self.open(endpoint, Opening::publish(), |say| Connection::publish(look, Some(VideoCodec::H264), say)).await
+        let (look, camera) = (self.look, self.camera.clone());
+        let publish = |say: Talk| Connection::publish(look, Some((VideoCodec::H264, camera)), say);
+        self.open(endpoint, Opening::publish(), publish).await
     }
 
     /// As [`Native::publish`]; `more` has fields for the request, and `muted` for both tracks.
     pub async fn publish_by(&self, endpoint: &str, more: Value) -> Endpoint {
         let muted = more["muted"].as_bool().unwrap_or_default();
-        let look = self.look;
+        let (look, camera) = (self.look, self.camera.clone());
         let open = Opening { muted, replaces: more["replaces"].clone(), ..Opening::publish() };
-        self.open(endpoint, open, |say| Connection::publish(look, Some(VideoCodec::Vp8), say)).await
+        self.open(endpoint, open, |say| Connection::publish(look, Some((VideoCodec::Vp8, camera)), say)).await
     }
 
     /// As [`Native::publish`], by a path of somebody's choice.
     pub async fn publish_over(&self, endpoint: &str, detour: Arc<dyn Detour>) -> Endpoint {
-        let look = self.look;
+        let (look, camera) = (self.look, self.camera.clone());
         let open = Opening { detour: Some(detour), ..Opening::publish() };
-        self.open(endpoint, open, |say| Connection::publish(look, Some(VideoCodec::Vp8), say)).await
+        self.open(endpoint, open, |say| Connection::publish(look, Some((VideoCodec::Vp8, camera)), say)).await
     }
 
     /// Publishes what was encoded before.
@@ -136,7 +146,7 @@ impl Native {
     }
 
     async fn open(&self, name: &str, opening: Opening, connect: impl FnOnce(Talk) -> Connection) -> Endpoint {
-        let Opening { request, muted, replaces, receptions, detour } = opening;
+        let Opening { request, muted, shared, replaces, receptions, detour } = opening;
         let secret = detour.is_some();
         let (client, endpoint) = (self.client.clone(), name.to_owned());
         let (asked, mut number) = mpsc::unbounded_channel();
@@ -146,7 +156,7 @@ impl Native {
             Say::Offer(offer) => {
                 let mut data = json!({"endpoint": endpoint, "offer": offer});
                 if request == "publish" {
-                    data["tracks"] = tracks(&offer, muted);
+                    data["tracks"] = named(&offer, shared, muted);
                 }
                 if replaces.is_string() {
                     data["replaces"] = replaces.clone();
@@ -240,6 +250,7 @@ type Talk = Box<dyn Fn(Say) + Send + Sync>;
 struct Opening {
     request: &'static str,
     muted: bool,
+    shared: bool,
     replaces: Value,
     receptions: Vec<watch::Receiver<Reception>>,
     detour: Option<Arc<dyn Detour>>,
@@ -247,7 +258,8 @@ struct Opening {
 
 impl Opening {
     fn publish() -> Self {
-        Self { request: "publish", muted: false, replaces: Value::Null, receptions: Vec::new(), detour: None }
+        let (muted, shared) = (false, false);
+        Self { request: "publish", muted, shared, replaces: Value::Null, receptions: Vec::new(), detour: None }
     }
 }
 
@@ -272,9 +284,18 @@ fn led(detour: Option<&dyn Detour>, line: &str) -> Option<String> {
 
 /// The tracks of an offer of [`Connection::publish`], as the protocol names them.
 pub fn tracks(offer: &str, muted: bool) -> Value {
+    named(offer, false, muted)
+}
+
+fn named(offer: &str, shared: bool, muted: bool) -> Value {
     let kinds = offer.lines().filter_map(|line| line.strip_prefix("m=")?.split(' ').next());
     let mids = offer.lines().filter_map(|line| line.strip_prefix("a=mid:"));
-    let source = |kind: &str| if kind == "audio" { "microphone" } else { "camera" };
+    let source = |kind: &str| match (kind == "audio", shared) {
+        (true, false) => "microphone",
+        (false, false) => "camera",
+        (true, true) => "screenAudio",
+        (false, true) => "screen",
+    };
     kinds.zip(mids).map(|(kind, mid)| json!({"mid": mid.trim(), "source": source(kind), "muted": muted})).collect()
 }
 

@@ -15,7 +15,7 @@ use super::connection::{Connection, Say};
 use super::reception::Reception;
 use super::server::Server;
 use super::signaling::{Client, PATIENCE};
-use super::source::Look;
+use super::source::{Camera, Look};
 
 /// How a participant behaves.
 #[derive(Debug, Clone, Copy)]
@@ -201,7 +201,7 @@ impl Attending {
         if self.options.publish {
             let begun = Instant::now();
             let connection = {
-                let picture = self.options.video.then_some(VideoCodec::Vp8);
+                let picture = self.options.video.then(|| (VideoCodec::Vp8, Camera::default()));
                 Connection::publish(self.options.look, picture, self.say(self.id.clone()))
             };
             *self.shared.publisher.lock().unwrap() = Some(connection);

@@ -3,16 +3,15 @@
 //!
 //! A thread of its own makes pictures and sound by that clock, so their times are exact.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::AppSrc;
 
-/// The size of the picture.
+/// The size of the picture, unless its camera is turned.
 pub const SIZE: (usize, usize) = (320, 240);
 /// Frames per second.
 pub const RATE: u64 = 25;
@@ -56,6 +55,32 @@ impl Look {
     }
 }
 
+/// What a camera does while it sends, by the test's will; all clones are the same camera.
+#[derive(Debug, Clone)]
+pub struct Camera(Arc<Mutex<Option<(usize, usize)>>>);
+
+impl Default for Camera {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(SIZE))))
+    }
+}
+
+impl Camera {
+    /// Pictures have another size from now on, as when somebody turns a phone.
+    pub fn turn(&self, size: (usize, usize)) {
+        *self.0.lock().unwrap() = Some(size);
+    }
+
+    /// No picture comes any more, and nobody says why, until it is [turned](Self::turn).
+    pub fn freeze(&self) {
+        *self.0.lock().unwrap() = None;
+    }
+
+    fn size(&self) -> Option<(usize, usize)> {
+        *self.0.lock().unwrap()
+    }
+}
+
 /// The clock and the base time of every synthetic pipeline: running time 0 is a full second of the clock.
 pub fn epoch() -> (gst::Clock, gst::ClockTime) {
     static BASE: OnceLock<gst::ClockTime> = OnceLock::new();
@@ -79,7 +104,7 @@ pub struct Generator {
 
 impl Generator {
     /// Begins to push into the sources: raw I420 pictures, 16 bit mono samples.
-    pub fn start(look: Look, audio: Option<AppSrc>, video: Option<AppSrc>) -> Self {
+    pub fn start(look: Look, audio: Option<AppSrc>, video: Option<(AppSrc, Camera)>) -> Self {
         Self::run(move |stop| generate(look, audio.as_ref(), video.as_ref(), stop))
     }
 
@@ -101,9 +126,9 @@ impl Drop for Generator {
     }
 }
 
-fn generate(look: Look, audio: Option<&AppSrc>, video: Option<&AppSrc>, stop: &AtomicBool) {
+fn generate(look: Look, audio: Option<&AppSrc>, video: Option<&(AppSrc, Camera)>, stop: &AtomicBool) {
     let (clock, base) = epoch();
-    let (plain, white) = (picture(look.colour), picture([255; 3]));
+    let mut pictures: Option<((usize, usize), gst::Buffer, gst::Buffer)> = None;
     let first = (clock.time() - base).mseconds() / (2 * TURN_MS) * 2 + 2;
     for turn in first.. {
         let begin = gst::ClockTime::from_mseconds(turn * TURN_MS);
@@ -114,11 +139,29 @@ fn generate(look: Look, audio: Option<&AppSrc>, video: Option<&AppSrc>, stop: &A
         if let Some(audio) = audio {
             let _ = audio.push_buffer(stamped(gst::Buffer::from_mut_slice(sound(look.pitch, turn)), begin, TURN_MS));
         }
-        if let (Some(video), 0) = (video, turn % 2) {
+        if let (Some((video, camera)), 0) = (video, turn % 2)
+            && let Some(size) = camera.size()
+        {
+            if pictures.as_ref().is_none_or(|(of, ..)| *of != size) {
+                video.set_caps(Some(&picture_caps(size)));
+                pictures = Some((size, picture(look.colour, size), picture([255; 3], size)));
+            }
+            let Some((_, plain, white)) = &pictures else { continue };
             let frame = if begin.mseconds() % 1000 < FLASH_MS { white.copy() } else { plain.copy() };
             let _ = video.push_buffer(stamped(frame, begin, 2 * TURN_MS));
         }
     }
+}
+
+/// What a source of pictures of a size gives.
+fn picture_caps((width, height): (usize, usize)) -> gst::Caps {
+    let side = |length: usize| i32::try_from(length).expect("a size of pictures");
+    gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", side(width))
+        .field("height", side(height))
+        .field("framerate", gst::Fraction::new(i32::try_from(RATE).expect("a rate"), 1))
+        .build()
 }
 
 fn stamped(mut buffer: gst::Buffer, begin: gst::ClockTime, milliseconds: u64) -> gst::Buffer {
@@ -141,13 +184,13 @@ fn sound(pitch: f64, turn: u64) -> Vec<u8> {
     level.flat_map(i16::to_le_bytes).collect()
 }
 
-/// One picture of a plain colour, as I420 of BT.601.
-fn picture([red, green, blue]: [u8; 3]) -> gst::Buffer {
+/// One picture of a plain colour, as I420 of BT.601, rows packed: widths are multiples of 8.
+fn picture([red, green, blue]: [u8; 3], (width, height): (usize, usize)) -> gst::Buffer {
     let [red, green, blue] = [red, green, blue].map(f64::from);
     let luma = 16.0 + 0.257 * red + 0.504 * green + 0.098 * blue;
     let blueness = 128.0 - 0.148 * red - 0.291 * green + 0.439 * blue;
     let redness = 128.0 + 0.439 * red - 0.368 * green - 0.071 * blue;
-    let pixels = SIZE.0 * SIZE.1;
+    let pixels = width * height;
     let mut bytes = vec![luma.round() as u8; pixels];
     bytes.extend(std::iter::repeat_n(blueness.round() as u8, pixels / 4));
     bytes.extend(std::iter::repeat_n(redness.round() as u8, pixels / 4));

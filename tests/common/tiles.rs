@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use super::judge::{Recording, Rect, locate};
+use super::judge::{Rect, about, locate};
 use super::source::Look;
 
 /// The tiles of all `looks` at `time`, which must be large and apart.
 pub fn tiles(path: &Path, time: f64, looks: &[Look]) -> Vec<Rect> {
-    let film = Recording::open(path, &[]);
-    let (canvas, found) = (film.size, locate(path, time, looks));
+    let (canvas, found) = (about(path).1, locate(path, time, looks));
     let tiles: Vec<Rect> = found
         .iter()
         .zip(looks)
@@ -34,8 +33,12 @@ pub fn tiles(path: &Path, time: f64, looks: &[Look]) -> Vec<Rect> {
 
 /// A time in the middle of the file at which nobody flashes: tried until all are seen.
 pub fn calm(path: &Path, looks: &[Look]) -> f64 {
-    let middle = Recording::open(path, &[]).duration / 2.0;
-    let times = [0.0, 0.25, 0.5, 0.75].map(|step| middle + step);
+    calm_near(path, about(path).0 / 2.0, looks)
+}
+
+/// As [`calm`], at another time or a little later.
+pub fn calm_near(path: &Path, time: f64, looks: &[Look]) -> f64 {
+    let times = [0.0, 0.25, 0.5, 0.75].map(|step| time + step);
     let seen = |time: &f64| locate(path, *time, looks).iter().all(Option::is_some);
-    times.into_iter().find(seen).unwrap_or_else(|| panic!("no picture near {middle} shows all of {looks:?}"))
+    times.into_iter().find(seen).unwrap_or_else(|| panic!("no picture near {time} shows all of {looks:?}"))
 }

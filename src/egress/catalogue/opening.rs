@@ -1,6 +1,7 @@
 //! Folder and index are brought together: at the start and, where the disk was full then, once there is space.
 //!
-//! Nothing here keeps the server from serving calls but a folder that cannot be read, or an index that is broken.
+//! Nothing here keeps the server from serving calls but a folder that cannot be read or written to, or an index that is
+//! broken.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use super::{Catalogue, INDEX, blocking};
 use crate::egress::OutputError;
 use crate::egress::file::sweep;
 use crate::egress::manifest::{Manifest, State, manifest_path, unix_ms, unreadable_path};
-use crate::egress::space::free;
+use crate::egress::space::{free, must_be_writable};
 
 /// What an index needs to be written: with less the disk counts as full.
 const LEAST: u64 = 1 << 20;
@@ -21,6 +22,7 @@ pub(super) async fn open(folder: &Path) -> Result<Index, OutputError> {
     let there = folder.to_owned();
     let found = blocking(move || {
         std::fs::create_dir_all(&there).map_err(OutputError::file(&there))?;
+        must_be_writable(&there)?;
         manifests(&there)
     });
     let mut manifests = found.await?;
