@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -124,14 +124,6 @@ fn every_format_at_once_and_each_with_an_end_of_its_own() {
             judge_format(file.path(), codecs, &looks, wall, CLOCK);
         }
     });
-}
-
-fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let entries =
-        std::fs::read_dir(folder).expect("the folder of recordings").map(|entry| entry.expect("an entry").path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let below = folders.iter().flat_map(|folder| files_in(folder));
-    files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "mp4")).chain(below).collect()
 }
 
 #[test]
@@ -310,26 +302,57 @@ fn a_recording_may_be_stopped_while_it_is_held() {
 #[test]
 fn a_server_told_to_end_finishes_its_recordings() {
     lab::run(|lab| async move {
-        let server = Server::start(&lab).await;
+        let config = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
+        // Cheap enough for three mixes on two cores.
+        std::fs::write(config.path(), "[mix]\nwidth = 640\nheight = 360\n").expect("a file");
+        let server = Server::start_with(&lab, &["--config", config.path().to_str().expect("a path")]).await;
         let people = company(&server, 2).await;
-        let (id, begun) = start(&server).await;
+        let mut alone = Vec::new();
+        for (index, room) in ["milk", "wine"].into_iter().enumerate() {
+            alone.push(Participant::join(&server, room, "p", Options::of(2 + index)).await);
+        }
+        let rooms = [
+            ("tea", json!({"kind": "mixed"})),
+            ("tea", json!({"kind": "individual"})),
+            ("milk", json!({"kind": "multitrack"})),
+            ("wine", json!({"kind": "mixed", "container": "mkv"})),
+        ];
+        let mut running = Vec::new();
+        for (room, format) in rooms {
+            let (status, entry) = server.post(&format!("/api/v1/rooms/{room}/recordings"), &format).await;
+            assert_eq!(status, 201, "{entry}");
+            running.push((entry["id"].as_str().expect("an id").to_owned(), Instant::now()));
+        }
         people[0].watch(&people[1], 4).await;
-        let wall = begun.elapsed().as_secs_f64();
+        let held = hold(&server, &running[3].0, "pause", "paused").await;
+        people[0].watch(&people[1], 1).await;
+        let told = Instant::now();
         server.signal("TERM");
+        let log = server.follow_log();
         let (status, recordings) = server.ended(Duration::from_secs(20)).await;
         assert!(status.success(), "{status}");
-        let files = files_in(recordings.path());
-        assert_eq!(files.len(), 1, "{files:?}");
-        let film = Recording::open(&files[0], &[]);
-        assert!((film.duration - wall).abs() < 1.0, "{} of {wall} s", film.duration);
+        // No room waits for another to have finished its files.
+        let said = |room: &str, word: &str| {
+            let is = |line: &String| line.contains(room) && line.ends_with(word);
+            log.borrow().iter().position(is).unwrap_or_else(|| panic!("{room} said nothing of {word}"))
+        };
+        let began = said("tea", " closing").max(said("milk", " closing"));
+        assert!(began < said("tea", " closed").min(said("milk", " closed")), "rooms close at once");
 
         let again = Server::start_in(&lab, recordings, &[]).await;
-        let (_, list) = again.get("/api/v1/recordings").await;
-        assert_eq!(
-            (&list["recordings"][0]["id"], &list["recordings"][0]["state"]),
-            (&json!(id), &json!("complete")),
-            "{list}"
-        );
+        for (index, (id, begun)) in running.into_iter().enumerate() {
+            let (_, entry) = again.get(&format!("/api/v1/recordings/{id}")).await;
+            assert_eq!((&entry["state"], &entry["error"]), (&json!("complete"), &Value::Null), "{entry}");
+            let files = entry["files"].as_array().expect("files");
+            assert_eq!(files.len(), if index == 1 { 2 } else { 1 }, "{entry}");
+            let wall = (if index == 3 { held } else { told } - begun).as_secs_f64();
+            for file in files {
+                let name = file["name"].as_str().expect("a name");
+                let media = again.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
+                let film = Recording::open(media.path(), &[]);
+                assert!((film.duration - wall).abs() < 1.0, "{} of {wall} s: {entry}", film.duration);
+            }
+        }
     });
 }
 

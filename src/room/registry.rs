@@ -137,12 +137,11 @@ impl Registry {
             rooms.closing = true;
             rooms.open.drain().map(|(_, room)| room).collect()
         };
-        let all = async {
-            for (handle, task) in open {
-                handle.send(Command::Close).await;
-                let _ = task.await;
-            }
-        };
+        // All at once: each has the whole time for its own files.
+        let all = futures_util::future::join_all(open.into_iter().map(async |(handle, task)| {
+            handle.send(Command::Close).await;
+            let _ = task.await;
+        }));
         if tokio::time::timeout(deadline, all).await.is_err() {
             tracing::error!(?deadline, "rooms did not close in time: a recording may lack its last second");
         }
