@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use super::OutputError;
 use super::catalogue::Catalogue;
@@ -18,6 +19,7 @@ use super::merge;
 use super::mixdown::Mixdown;
 use super::recording::{Command, Spec};
 use super::recovery;
+use super::repair::repair;
 use super::space::{Limits, Space, megabytes};
 use crate::media::Kind;
 use crate::media::description::Descriptions;
@@ -29,6 +31,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How often, and for how long, a last manifest is written again that could not be written: on a full disk, say.
 const WRITE_AGAIN: Duration = Duration::from_secs(2);
 const WRITE_TRIES: u32 = 1800;
+/// How long the files of what everybody sends may take to end, those counted in that have to be given up.
+const ENDED_WITHIN: Duration = Duration::from_secs(25);
 /// How many times as long as writing notes took it does something else.
 const REST: u32 = 20;
 
@@ -43,6 +47,10 @@ pub(super) struct Take {
     mixdown: Option<Mixdown>,
     /// The files of what everybody sends, if they are wanted.
     individual: Option<Individual>,
+    /// Files of those that failed, and are made whole as far as they go.
+    mending: JoinSet<MediaFile>,
+    /// How many failed.
+    lost: usize,
     /// How the picture is arranged, until nobody tells any more.
     layout: Option<watch::Receiver<Vec<Placed>>>,
     /// Whether something was noted that is not on the disk.
@@ -113,6 +121,8 @@ impl Take {
             past,
             mixdown,
             individual,
+            mending: JoinSet::new(),
+            lost: 0,
             layout,
             unwritten: false,
             rest_until,
@@ -136,24 +146,40 @@ impl Take {
                     Some(Command::Feed(feed)) => self.individual.iter().for_each(|files| files.feed(feed.clone())),
                     Some(Command::Pause { moment, done }) => self.pause(moment, done, &report).await,
                     Some(Command::Resume { moment, done }) => self.resume(moment, done, &report).await,
-                    Some(Command::Stop) | None => break self.finish().await.map(|()| None),
+                    Some(Command::Stop) | None => break self.finish().await,
                 },
                 tiles = arranged(&mut self.layout) => self.note(Happening::Layout { tiles }),
                 reason = failed(&mut self.mixdown) => break Err(reason),
                 report = reported(&mut self.individual) => match report {
-                    Report::File(file) => self.note_file(file).await,
-                    Report::Failed(reason) => break Err(reason),
+                    Some(Report::File(file)) => self.note_file(file).await,
+                    Some(Report::Lost(file)) => self.lose(file).await,
+                    // The mix is there, and whoever comes may have better luck.
+                    Some(Report::Failed(_)) if self.mixdown.is_some() => {}
+                    Some(Report::Failed(reason)) => break Err(reason),
+                    None => {
+                        let reason = "the thread of the individual files ended by itself: see the log".to_owned();
+                        self.individual = None;
+                        if self.mixdown.is_none() {
+                            break Err(reason);
+                        }
+                        self.manifest.error = Some(reason);
+                    }
                 },
+                Some(Ok(file)) = self.mending.join_next(), if !self.mending.is_empty() => self.note_file(file).await,
                 _ = look.tick() => {
                     self.write_notes().await;
                     self.durable.turn(&self.manifest, self.catalogue.folder());
                     if let Some(free) = self.is_exhausted().await {
                         let reason = format!("it was ended because only {} MB were free", megabytes(free));
-                        break self.finish().await.map(|()| Some(reason));
+                        break self.finish().await.map(|_| Some(reason));
                     }
                 },
             }
         };
+        if ending.is_err() {
+            // All files are repaired then, which is not to happen twice at once.
+            self.mending.shutdown().await;
+        }
         self.close(ending, &report).await;
     }
 
@@ -176,6 +202,22 @@ impl Take {
         self.write().await;
     }
 
+    /// A file failed. The recording goes on, and what was written of the file is made whole.
+    async fn lose(&mut self, file: MediaFile) {
+        self.lost += 1;
+        self.note_file(file.clone()).await;
+        let mut alone = self.manifest.brief();
+        alone.files = vec![file.clone()];
+        let folder = self.catalogue.folder().to_owned();
+        self.mending.spawn(async move {
+            let (files, error) = repair(&alone, &folder).await;
+            if let Some(error) = error {
+                tracing::warn!(recording = %alone.id, error, "a file stays as it is: it plays up to where it was cut off");
+            }
+            files.into_iter().next().unwrap_or(file)
+        });
+    }
+
     fn put(&mut self, file: MediaFile) {
         match self.manifest.file_mut(&file.name) {
             Some(known) => *known = file,
@@ -183,8 +225,8 @@ impl Take {
         }
     }
 
-    /// Ends all files, and waits until they are whole.
-    async fn finish(&mut self) -> Result<(), String> {
+    /// Ends all files, waits until they are whole, and says which are not, if any is.
+    async fn finish(&mut self) -> Result<Option<String>, String> {
         if let Some(individual) = &self.individual {
             individual.stop();
         }
@@ -194,20 +236,44 @@ impl Take {
                 None => Ok(()),
             }
         };
-        let (mut files, mut failure) = (Vec::new(), None);
+        let (mut ended, mut lost) = (Vec::new(), Vec::new());
         let individual = async {
             while let Some(individual) = &mut self.individual {
                 match individual.report().await {
-                    Some(Report::File(file)) => files.push(file),
-                    Some(Report::Failed(reason)) => failure = Some(reason),
+                    Some(Report::File(file)) => ended.push(file),
+                    Some(Report::Lost(file)) => lost.push(file),
+                    Some(Report::Failed(_)) => {}
                     None => break,
                 }
             }
         };
-        let (mixed, ()) = tokio::join!(mixed, individual);
-        files.into_iter().for_each(|file| self.put(file));
+        let (mixed, individual) = tokio::join!(mixed, tokio::time::timeout(ENDED_WITHIN, individual));
+        ended.into_iter().for_each(|file| self.put(file));
+        for file in lost {
+            self.lose(file).await;
+        }
         mixed?;
-        failure.map_or(Ok(()), Err)
+        individual.map_err(|_| format!("its files did not end within {ENDED_WITHIN:?}: is the disk slow?"))?;
+        while let Some(mended) = self.mending.join_next().await {
+            mended.into_iter().for_each(|file| self.put(file));
+        }
+        let reason = self.flaw();
+        match reason {
+            Some(reason) if self.mixdown.is_none() && self.lost == self.manifest.files.len() => Err(reason),
+            reason => Ok(reason),
+        }
+    }
+
+    /// What is not as it should be in a recording whose other files are good.
+    fn flaw(&self) -> Option<String> {
+        if let Some(error) = &self.manifest.error {
+            return Some(error.clone());
+        }
+        let mut flawed = self.manifest.files.iter().filter_map(|file| Some((file, file.error.as_ref()?)));
+        let (file, reason) = flawed.next()?;
+        let more = flawed.count();
+        let others = if more == 0 { String::new() } else { format!(", and {more} others are not either") };
+        Some(format!("{} is not whole: {reason}{others}", file.name.as_str()))
     }
 
     fn note(&mut self, happening: Happening) {
@@ -363,13 +429,10 @@ async fn arranged(layout: &mut Option<watch::Receiver<Vec<Placed>>>) -> Vec<Tile
     std::future::pending().await
 }
 
-/// What becomes of the individual files.
-async fn reported(individual: &mut Option<Individual>) -> Report {
+/// What becomes of the individual files; nothing when they have ended.
+async fn reported(individual: &mut Option<Individual>) -> Option<Report> {
     match individual {
-        Some(individual) => {
-            let ended = || Report::Failed("the thread of the individual files ended by itself: see the log".to_owned());
-            individual.report().await.unwrap_or_else(ended)
-        }
+        Some(individual) => individual.report().await,
         None => std::future::pending().await,
     }
 }

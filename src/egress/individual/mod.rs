@@ -40,6 +40,10 @@ const CATCH_UP: Duration = Duration::from_millis(400);
 const ABANDON: Duration = Duration::from_secs(10);
 /// How many reports may wait; each is about a file.
 const REPORTS: usize = 1024;
+/// How long somebody whose file failed waits for another.
+const REST: Duration = Duration::from_secs(2);
+/// How many files of somebody may fail, before they get no other.
+const TRIES: usize = 3;
 
 /// A track that somebody sends.
 #[derive(Debug, Clone)]
@@ -58,6 +62,12 @@ pub struct Feed {
     pub since: Option<gst::ClockTime>,
 }
 
+impl Feed {
+    fn is_of(&self, participant: &ParticipantId, shared: bool) -> bool {
+        self.participant == *participant && self.shared == shared
+    }
+}
+
 #[derive(Debug)]
 enum Command {
     Feed(Feed),
@@ -73,7 +83,9 @@ enum Command {
 pub(super) enum Report {
     /// One has begun, or ended.
     File(MediaFile),
-    /// One failed.
+    /// One failed, and nobody writes it any more.
+    Lost(MediaFile),
+    /// None is written any more.
     Failed(String),
 }
 
@@ -98,7 +110,18 @@ impl Individual {
         let mut span = Span::default();
         span.begin(from.nseconds());
         let span = Arc::new(Mutex::new(span));
-        let files = Files { folder, id, format, descriptions, span, reels: Vec::new(), made: 0, reports: sender };
+        let files = Files {
+            folder,
+            id,
+            format,
+            descriptions,
+            span,
+            reels: Vec::new(),
+            made: 0,
+            again: Vec::new(),
+            lost: Vec::new(),
+            reports: sender,
+        };
         let runtime = tokio::runtime::Handle::current();
         let work = move || {
             // For the tasks that drain the pipelines' buses.
@@ -168,6 +191,10 @@ struct Files {
     span: Arc<Mutex<Span>>,
     reels: Vec<Reel>,
     made: usize,
+    /// What waits for another file, since the one in which it was failed.
+    again: Vec<(Instant, Feed)>,
+    /// Whose files failed.
+    lost: Vec<(ParticipantId, bool)>,
     reports: mpsc::Sender<Report>,
 }
 
@@ -180,6 +207,7 @@ impl Files {
             match commands.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(Command::Stop(moment)) => {
                     lock(&self.span).pause(moment.nseconds());
+                    self.again.clear();
                     closing.get_or_insert_with(|| Instant::now() + CATCH_UP);
                 }
                 Ok(command) => self.obey(command),
@@ -194,7 +222,14 @@ impl Files {
                 let end = self.so_far();
                 self.reels.iter_mut().for_each(|reel| reel.finish(end));
             }
-            self.tick();
+            self.try_again();
+            if let Some(reason) = self.tick()
+                && closing.is_none()
+                && self.reels.is_empty()
+                && self.again.is_empty()
+            {
+                self.report(Report::Failed(reason));
+            }
             if closing.is_some_and(|moment| Instant::now() >= moment) && self.reels.is_empty() {
                 return;
             }
@@ -204,13 +239,10 @@ impl Files {
     fn obey(&mut self, command: Command) {
         let now = Pipeline::running_time().nseconds();
         match command {
-            Command::Feed(feed) => {
-                if let Err(error) = self.feed(&feed) {
-                    self.report(Report::Failed(error.to_string()));
-                }
-            }
+            Command::Feed(feed) => self.feed(feed),
             Command::Starve { participant, shared, kind } => {
                 let end = self.so_far();
+                self.again.retain(|(_, feed)| !(feed.is_of(&participant, shared) && feed.codec.kind() == kind));
                 let of = |reel: &&mut Reel| reel.is_open() && reel.participant == participant && reel.shared == shared;
                 if let Some(reel) = self.reels.iter_mut().find(of)
                     && reel.starve(kind, now)
@@ -221,6 +253,7 @@ impl Files {
             }
             Command::Left(participant) => {
                 let end = self.so_far();
+                self.again.retain(|(_, feed)| feed.participant != participant);
                 self.reels.iter_mut().filter(|reel| reel.participant == participant).for_each(|reel| reel.finish(end));
             }
             Command::Pause(moment) => lock(&self.span).pause(moment.nseconds()),
@@ -232,41 +265,100 @@ impl Files {
         }
     }
 
-    fn feed(&mut self, feed: &Feed) -> Result<(), OutputError> {
+    /// Takes in a track. Where that fails, the others go on.
+    fn feed(&mut self, feed: Feed) {
         let sound_only = self.format.content == Content::Multitrack;
         if sound_only && feed.codec.kind() == Kind::Video {
-            return Ok(());
+            return;
         }
-        let of =
-            |reel: &&mut Reel| reel.is_open() && reel.participant == feed.participant && reel.shared == feed.shared;
-        if let Some(reel) = self.reels.iter_mut().find(of) {
-            return reel.feed(feed);
+        let of = |reel: &Reel| reel.is_open() && feed.is_of(&reel.participant, reel.shared);
+        let reel = match self.reels.iter().position(of) {
+            Some(index) => &mut self.reels[index],
+            None => match self.open(&feed, sound_only) {
+                Ok(reel) => {
+                    self.report(Report::File(reel.file()));
+                    self.reels.push_mut(reel)
+                }
+                Err(file) => {
+                    self.report(Report::Lost(file));
+                    return self.rest([feed]);
+                }
+            },
+        };
+        if let Err(error) = reel.feed(&feed) {
+            tracing::error!(participant = %feed.participant, %error, "a track is missing in its file");
+            reel.note(error.to_string());
+            self.rest([feed]);
         }
+    }
+
+    /// Begins a file for what `feed` is of, or says how it failed.
+    fn open(&mut self, feed: &Feed, sound_only: bool) -> Result<Reel, MediaFile> {
         self.made += 1;
         let video = self.format.video_codec.filter(|_| !sound_only);
         let name = FileName::numbered(&self.id, self.made, self.format.extension(video.is_some()));
         let encodings: Vec<_> = video.into_iter().chain([Encoding::Opus]).collect();
         // A track among others begins with them, as does what was kept.
         let start = if sound_only || feed.since.is_some() { 0 } else { self.so_far() };
+        let file = reel::file(name, &encodings, start, feed);
         let (container, place) = (self.format.container, (&self.span, start));
-        let mut reel = Reel::build(&self.folder, name, container, &encodings, place, feed, &self.descriptions)?;
-        reel.feed(feed)?;
-        self.report(Report::File(reel.file()));
-        self.reels.push(reel);
-        Ok(())
+        let built = Reel::build(&self.folder, file.clone(), container, &encodings, place, feed, &self.descriptions);
+        built.map_err(|error| {
+            tracing::error!(participant = %feed.participant, %error, "a file of a recording could not begin");
+            MediaFile { error: Some(error.to_string()), ..file }
+        })
     }
 
-    fn tick(&mut self) {
+    /// Lets tracks wait for another file, unless too many of theirs failed.
+    fn rest(&mut self, feeds: impl IntoIterator<Item = Feed>) {
+        for feed in feeds {
+            let failed = self.lost.iter().filter(|(participant, shared)| feed.is_of(participant, *shared)).count();
+            if failed < TRIES {
+                self.lost.push((feed.participant.clone(), feed.shared));
+                self.again.push((Instant::now() + REST, Feed { since: None, ..feed }));
+            }
+        }
+    }
+
+    fn try_again(&mut self) {
+        let now = Instant::now();
+        let due: Vec<_> = self.again.extract_if(.., |(moment, _)| *moment <= now).collect();
+        due.into_iter().for_each(|(_, feed)| self.feed(feed));
+    }
+
+    /// Looks after all files, and says why the last one failed, if one did.
+    fn tick(&mut self) -> Option<String> {
         let now = Pipeline::running_time().nseconds();
+        let mut failed = None;
         for mut reel in std::mem::take(&mut self.reels) {
             match reel.tick(now) {
                 Progress::Goes => self.reels.push(reel),
                 Progress::Ended => self.report(Report::File(reel.file())),
                 Progress::Failed(reason) => {
-                    self.report(Report::File(reel.file()));
-                    self.report(Report::Failed(reason));
+                    tracing::error!(participant = %reel.participant, reason, "a file of a recording failed");
+                    let end = self.so_far();
+                    let feeds = if reel.is_open() { reel.feeds() } else { Vec::new() };
+                    self.rest(feeds);
+                    reel.note(reason.clone());
+                    reel.finish(end);
+                    self.let_go(reel);
+                    failed = Some(reason);
                 }
             }
+        }
+        failed
+    }
+
+    /// Ends a file that failed. That may have to wait for a disk, and so is done by a thread of its own.
+    fn let_go(&self, reel: Reel) {
+        let (file, reports) = (reel.file(), self.reports.clone());
+        self.report(Report::File(file.clone()));
+        let work = move || {
+            reel.abandon();
+            let _ = reports.blocking_send(Report::Lost(file));
+        };
+        if let Err(error) = std::thread::Builder::new().name("reel-end".into()).spawn(work) {
+            tracing::error!(%error, "no thread to end a file of a recording: it stays as it is");
         }
     }
 
