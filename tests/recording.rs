@@ -476,6 +476,32 @@ fn a_disk_that_is_full_costs_what_no_longer_fits_and_nothing_else() {
 }
 
 #[test]
+fn a_mix_that_fails_ends_what_records_it_and_nothing_else() {
+    lab::run(|lab| async move {
+        let texts = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(texts.path().join("mix")).expect("a folder");
+        let video = include_str!("../pipelines/mix/video.launch");
+        let video = video.replace("! capsfilter name=out", "! identity error-after=150 ! capsfilter name=out");
+        std::fs::write(texts.path().join("mix/video.launch"), video).expect("a file");
+        let server = Server::start_with(&lab, &["--pipelines", texts.path().to_str().expect("a path")]).await;
+        let people = company(&server, 2).await;
+        let (individual, _) = start_as(&server, &json!({"kind": "individual"})).await;
+        let (mixed, _) = start(&server).await;
+        let ended = |entry: &Value| entry["endedAt"].is_u64();
+        let entry = server.get_until(&format!("/api/v1/recordings/{mixed}"), Duration::from_secs(30), ended).await;
+        assert_eq!(entry["state"], json!("complete"), "{entry}");
+        assert!(entry["error"].as_str().is_some_and(|reason| reason.contains("the mix failed")), "{entry}");
+        let stopped = people[0].client.wait_for_event("recordingStopped").await;
+        assert_eq!(stopped["id"], json!(mixed), "people are told");
+        people[0].watch(&people[1], 1).await;
+        let entry = stop(&server, &individual).await;
+        assert_eq!((&entry["error"], entry["files"].as_array().map(Vec::len)), (&Value::Null, Some(2)), "{entry}");
+        let file = server.download(&format!("/api/v1/recordings/{mixed}/file")).await;
+        assert!(Recording::open(file.path(), &[]).duration > 1.0);
+    });
+}
+
+#[test]
 fn a_recording_stops_when_the_room_empties() {
     lab::run(|lab| async move {
         let server = Server::start(&lab).await;

@@ -50,9 +50,16 @@ pub struct Spec {
 pub(super) enum Command {
     Happened(Happening),
     Feed(Feed),
-    Pause { moment: gst::ClockTime, done: oneshot::Sender<Manifest> },
-    Resume { moment: gst::ClockTime, done: oneshot::Sender<Manifest> },
-    Stop,
+    Pause {
+        moment: gst::ClockTime,
+        done: oneshot::Sender<Manifest>,
+    },
+    Resume {
+        moment: gst::ClockTime,
+        done: oneshot::Sender<Manifest>,
+    },
+    /// End, of itself or for a reason.
+    Stop(Option<String>),
 }
 
 /// A running recording. Dropping it stops it as well, but then nobody knows when the file is whole.
@@ -131,8 +138,17 @@ impl Recording {
     }
 
     /// Ends it, and returns once the file is whole, or has failed.
-    pub async fn stop(mut self) -> Manifest {
-        let _ = self.commands.send(Command::Stop);
+    pub async fn stop(self) -> Manifest {
+        self.end(None).await
+    }
+
+    /// Ends it for a `reason` that its owner has to know, as [`stop`](Self::stop) does.
+    pub async fn stop_because(self, reason: String) -> Manifest {
+        self.end(Some(reason)).await
+    }
+
+    async fn end(mut self, reason: Option<String>) -> Manifest {
+        let _ = self.commands.send(Command::Stop(reason));
         // An error means that the task has ended, and the last manifest is the final one.
         let _ = self.manifest.wait_for(|manifest| !manifest.state.is_running()).await;
         self.manifest.borrow().clone()

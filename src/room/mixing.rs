@@ -48,6 +48,11 @@ impl Mixing {
         self.tell(|mix| mix.remove_participant(id));
     }
 
+    /// It failed, and is not tried again at once.
+    pub(super) fn rest(&mut self) {
+        self.failed_at = Some(Instant::now());
+    }
+
     fn tell(&self, say: impl FnOnce(&Mix) -> Result<(), MixError>) {
         if let Some(Err(error)) = self.mix.as_ref().map(say) {
             tracing::warn!(%error, "the mix does not listen");
@@ -100,7 +105,7 @@ impl Actor {
         if let Err(error) = self.try_to_keep_mix().await {
             tracing::error!(%error, "recordings will begin when they are asked for: no mix is kept");
             self.mixing.kept.clear();
-            self.mixing.failed_at = Some(Instant::now());
+            self.mixing.rest();
         }
     }
 

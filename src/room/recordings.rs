@@ -55,6 +55,12 @@ impl Active {
             tokio::spawn(recording.stop());
         }
     }
+
+    fn stop_because(&mut self, reason: &str) {
+        if let Some(recording) = self.recording.take() {
+            tokio::spawn(recording.stop_because(reason.to_owned()));
+        }
+    }
 }
 
 impl Recordings {
@@ -258,8 +264,11 @@ impl Actor {
 
     pub(super) fn mix_failed(&mut self, reason: &str) {
         tracing::error!(reason, "the mix failed: what records it ends");
-        self.end_recordings();
+        let of_mix = |active: &&mut Active| !active.manifest.format.encodings().is_empty();
+        let reason = format!("it ended since the mix failed: {reason}");
+        self.recordings.active.iter_mut().filter(of_mix).for_each(|active| active.stop_because(&reason));
         self.end_mix();
+        self.mixing.rest();
     }
 }
 
