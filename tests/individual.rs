@@ -36,6 +36,7 @@ const CLOCK: f64 = 0.5;
 async fn start(server: &Server, format: Value) -> String {
     let (status, entry) = server.post("/api/v1/rooms/tea/recordings", &format).await;
     assert_eq!(status, 201, "{entry}");
+    assert!(entry["files"][0]["name"].is_string(), "its files are named at once: {entry}");
     entry["id"].as_str().expect("an id").to_owned()
 }
 
@@ -447,6 +448,7 @@ async fn a_file_that_fails_is_not_the_end_of_the_others() {
             .expect("a format"),
         room: RoomName::parse("tea").expect("a name"),
         so_far: Vec::new(),
+        feeds: Vec::new(),
         pre_roll: Duration::ZERO,
         kept_since: None,
         layout: None,

@@ -45,6 +45,7 @@ async fn start(server: &Server) -> (String, Instant) {
 async fn start_as(server: &Server, format: &Value) -> (String, Instant) {
     let (status, entry) = server.post("/api/v1/rooms/tea/recordings", format).await;
     assert_eq!((status, &entry["room"]), (201, &json!("tea")), "{entry}");
+    assert!(entry["files"][0]["name"].is_string(), "its file is named at once: {entry}");
     (entry["id"].as_str().expect("an id").to_owned(), Instant::now())
 }
 
@@ -317,12 +318,17 @@ fn a_server_told_to_end_finishes_its_recordings() {
             ("milk", json!({"kind": "multitrack"})),
             ("wine", json!({"kind": "mixed", "container": "mkv"})),
         ];
-        let mut running = Vec::new();
+        let (mut running, mut running_names) = (Vec::new(), Vec::new());
         for (room, format) in rooms {
             let (status, entry) = server.post(&format!("/api/v1/rooms/{room}/recordings"), &format).await;
             assert_eq!(status, 201, "{entry}");
+            let named = |file: &Value| file["name"].as_str().expect("a name").to_owned();
+            running_names.push(entry["files"].as_array().expect("files").iter().map(named).collect::<Vec<_>>());
             running.push((entry["id"].as_str().expect("an id").to_owned(), Instant::now()));
         }
+        // The answer to the start names a file for each of the two, and for a mix.
+        let named: Vec<_> = running_names.iter().map(Vec::len).collect();
+        assert_eq!(named, [1, 2, 2, 1], "{running_names:?}");
         people[0].watch(&people[1], 4).await;
         let held = hold(&server, &running[3].0, "pause", "paused").await;
         people[0].watch(&people[1], 1).await;
@@ -348,6 +354,7 @@ fn a_server_told_to_end_finishes_its_recordings() {
             let wall = (if index == 3 { held } else { told } - begun).as_secs_f64();
             for file in files {
                 let name = file["name"].as_str().expect("a name");
+                assert!(running_names[index].iter().any(|known| known == name), "{running_names:?}: {entry}");
                 let media = again.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
                 let film = Recording::open(media.path(), &[]);
                 assert!((film.duration - wall).abs() < 1.0, "{} of {wall} s: {entry}", film.duration);
@@ -421,6 +428,7 @@ fn a_disk_that_fills_up_ends_recordings_in_time_and_takes_no_new_ones() {
         people[0].watch(&people[1], 4).await;
 
         std::fs::write(&other, vec![0; 50_000_000]).expect("room for it");
+        server.wait_for_log("the disk is filling up", Duration::from_secs(10)).await;
         let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({"kind": "audio"})).await;
         assert_eq!((status, &error["code"]), (507, &json!("disk_full")), "{error}");
         let (_, entry) = server.get(&format!("/api/v1/recordings/{id}")).await;
@@ -538,6 +546,8 @@ fn files_are_served_in_ranges_and_wrong_requests_get_words() {
         assert!(status == 404 && error["code"].is_string(), "{status} {error}");
 
         let people = company(&server, 2).await;
+        let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!("x".repeat(70_000))).await;
+        assert_eq!((status, &error["code"]), (413, &json!("too_large")), "{error}");
         let (id, _) = start(&server).await;
         let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({})).await;
         assert_eq!((status, error["code"].is_string()), (409, true), "a second recording: {error}");

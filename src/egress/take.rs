@@ -1,6 +1,8 @@
 //! The task of a recording: from the claim of its files to their finalisation. It alone changes the manifest.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use gstreamer as gst;
@@ -13,11 +15,12 @@ use super::checksum;
 use super::durable::Durable;
 use super::file::MediaFile;
 use super::happening::{Happening, Tile, is_shared};
-use super::individual::{Individual, Report};
+use super::individual::span::Span;
+use super::individual::{Feed, Individual, Report};
 use super::manifest::{Manifest, Pause, State, manifest_path, unix_ms};
 use super::merge;
 use super::mixdown::Mixdown;
-use super::recording::{Command, Spec};
+use super::recording::{Command, Inbox, Spec};
 use super::recovery;
 use super::repair::repair;
 use super::space::{Limits, Space, megabytes};
@@ -31,6 +34,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How often, and for how long, a last manifest is written again that could not be written: on a full disk, say.
 const WRITE_AGAIN: Duration = Duration::from_secs(2);
 const WRITE_TRIES: u32 = 1800;
+/// How many arrangements of the picture may wait to be noted.
+const LAYOUTS: usize = 64;
 /// How long the files of what everybody sends may take to end, those counted in that have to be given up.
 const ENDED_WITHIN: Duration = Duration::from_secs(25);
 /// How many times as long as writing notes took it does something else.
@@ -42,7 +47,12 @@ pub(super) struct Take {
     pub(super) manifest: Manifest,
     catalogue: Arc<Catalogue>,
     limits: Limits,
-    past: Option<gst::ClockTime>,
+    /// Whether somebody was warned that there is little space.
+    is_low: bool,
+    /// The running time of its beginning.
+    from: gst::ClockTime,
+    /// What of the running time is recorded.
+    span: Arc<Mutex<Span>>,
     /// The file of the mix, if there is one.
     mixdown: Option<Mixdown>,
     /// The files of what everybody sends, if they are wanted.
@@ -68,10 +78,12 @@ impl Take {
         encoded: Vec<Encoded>,
     ) -> Result<Self, OutputError> {
         let folder = catalogue.folder().to_owned();
+        let mut is_low = false;
         match spec.limits.look(&folder)? {
             Space::Enough => {}
             Space::Low(free) => {
-                tracing::warn!(free_mb = megabytes(free), folder = %folder.display(), "the disk is filling up: make space for recordings");
+                is_low = true;
+                warn_of_space(free, &folder);
             }
             Space::Scarce(free) | Space::Exhausted(free) => {
                 return Err(OutputError::Space { folder, free_mb: megabytes(free) });
@@ -86,14 +98,11 @@ impl Take {
         let (id, format) = (spec.id.clone(), spec.format);
         let mut manifest = Manifest::new(spec.id, spec.room.to_string(), spec.format);
         manifest.files.extend(mixdown.as_ref().map(Mixdown::file));
-        manifest.write(&folder).inspect_err(|_| {
-            // Nothing was recorded: leave nothing behind.
-            manifest.files.iter().for_each(|file| drop(std::fs::remove_file(file.name.within(&folder))));
-            let _ = std::fs::remove_file(manifest_path(&folder, &manifest.id));
-        })?;
+        manifest.write(&folder).inspect_err(|_| leave_nothing(&manifest, &folder))?;
         // Now, and not before the pipeline played: the mix must not be past the picture that is to be the first.
         let now = Pipeline::running_time();
         let past = now.saturating_sub(clock_time(pre_roll));
+        let in_past = |from: gst::ClockTime| (from < now).then_some(from);
         let kept = match &mixdown {
             Some(mixdown) => mixdown.opening(past),
             None => spec.kept_since.map(|kept| kept.max(past)),
@@ -101,24 +110,37 @@ impl Take {
         let from = kept.filter(|_| !pre_roll.is_zero()).unwrap_or(now).min(now);
         let started_at = unix_ms(SystemTime::now()).saturating_sub((now - from).mseconds());
         (manifest.started_at, manifest.pre_roll_ms) = (started_at, (now - from).mseconds());
+        if let Some(mixdown) = &mut mixdown {
+            mixdown.begin(from);
+        }
         let mut layout = spec.layout.filter(|_| mixdown.is_some() && format.video_codec.is_some());
         if let Some(layout) = &mut layout {
             manifest.note(0, Happening::Layout { tiles: layout.borrow_and_update().iter().map(Tile::from).collect() });
         }
-        spec.so_far.into_iter().for_each(|(at, happened)| manifest.note(at.saturating_sub(started_at), happened));
-        if let Some(mixdown) = &mut mixdown {
-            mixdown.begin(from);
-        }
+        let so_far = spec.so_far.into_iter();
+        so_far.for_each(|(at, happened)| manifest.note(at.saturating_sub(from.mseconds()), happened));
+        let mut span = Span::default();
+        span.begin(from.nseconds());
+        let span = Arc::new(Mutex::new(span));
         let individual = match format.is_individual() {
-            true => Some(Individual::start(folder, id, format, descriptions.clone(), from)?),
+            true => {
+                let feeds = spec.feeds.into_iter().map(|feed| Feed { since: in_past(from), ..feed }).collect();
+                let (descriptions, span) = (descriptions.clone(), Arc::clone(&span));
+                let started = Individual::start(folder.clone(), id, format, descriptions, span, feeds);
+                let (individual, files) = started.inspect_err(|_| leave_nothing(&manifest, &folder))?;
+                manifest.files.extend(files);
+                Some(individual)
+            }
             false => None,
         };
-        let (past, rest_until, durable) = ((from < now).then_some(from), Instant::now(), Durable::default());
+        let (rest_until, durable) = (Instant::now(), Durable::default());
         Ok(Self {
             manifest,
             catalogue,
             limits,
-            past,
+            is_low,
+            from,
+            span,
             mixdown,
             individual,
             mending: JoinSet::new(),
@@ -130,26 +152,36 @@ impl Take {
         })
     }
 
-    /// The running time of its beginning, if that was before it was asked for.
-    pub(super) fn past(&self) -> Option<gst::ClockTime> {
-        self.past
+    /// Ends it before it has run, as if it had never begun. Blocks.
+    pub(super) fn discard(self) {
+        let Self { manifest, catalogue, mixdown, individual, .. } = self;
+        drop((mixdown, individual));
+        leave_nothing(&manifest, catalogue.folder());
     }
 
-    /// Runs until the file is finalised, or lost.
-    pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>, report: watch::Sender<Manifest>) {
+    /// Runs until the file is finalised, or lost; `listed` is told when it is on the list.
+    pub(super) async fn run(mut self, inbox: Inbox, report: watch::Sender<Manifest>, listed: oneshot::Sender<()>) {
+        let Inbox { mut commands, lost } = inbox;
+        // A list that fails costs no recording: it is made good at the next write, or start.
+        self.write().await;
+        let _ = listed.send(());
+        let mut layouts = stamped(self.layout.take());
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let ending = loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Happened(happening)) => self.note(happening),
-                    Some(Command::Feed(feed)) => self.individual.iter().for_each(|files| files.feed(feed.clone())),
+                    Some(Command::Happened { moment, happening }) => self.note(moment, happening),
+                    Some(Command::Feed(feed)) => {
+                        let taken = self.individual.as_ref().is_none_or(|files| files.feed(feed));
+                        self.count_lost(u64::from(!taken));
+                    }
                     Some(Command::Pause { moment, done }) => self.pause(moment, done, &report).await,
                     Some(Command::Resume { moment, done }) => self.resume(moment, done, &report).await,
                     Some(Command::Stop(reason)) => break self.finish().await.map(|flaw| reason.or(flaw)),
                     None => break self.finish().await,
                 },
-                tiles = arranged(&mut self.layout) => self.note(Happening::Layout { tiles }),
+                Some((moment, tiles)) = layouts.recv() => self.note(moment, Happening::Layout { tiles }),
                 reason = failed(&mut self.mixdown) => break Err(reason),
                 report = reported(&mut self.individual) => match report {
                     Some(Report::File(file)) => self.note_file(file).await,
@@ -168,6 +200,7 @@ impl Take {
                 },
                 Some(Ok(file)) = self.mending.join_next(), if !self.mending.is_empty() => self.note_file(file).await,
                 _ = look.tick() => {
+                    self.count_lost(lost.swap(0, Ordering::Relaxed));
                     self.write_notes().await;
                     self.durable.turn(&self.manifest, self.catalogue.folder());
                     if let Some(free) = self.is_exhausted().await {
@@ -177,6 +210,7 @@ impl Take {
                 },
             }
         };
+        self.count_lost(lost.swap(0, Ordering::Relaxed));
         if ending.is_err() {
             // All files are repaired then, which is not to happen twice at once.
             self.mending.shutdown().await;
@@ -185,16 +219,20 @@ impl Take {
     }
 
     /// How much is left, if that is too little to go on.
-    async fn is_exhausted(&self) -> Option<u64> {
+    async fn is_exhausted(&mut self) -> Option<u64> {
         let (limits, folder) = (self.limits, self.catalogue.folder().to_owned());
         match tokio::task::spawn_blocking(move || limits.look(&folder)).await {
-            Ok(Ok(Space::Exhausted(free))) => Some(free),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "nobody knows how much space is left");
-                None
+            Ok(Ok(Space::Exhausted(free))) => return Some(free),
+            Ok(Ok(Space::Low(free) | Space::Scarce(free))) => {
+                if !std::mem::replace(&mut self.is_low, true) {
+                    warn_of_space(free, self.catalogue.folder());
+                }
             }
-            _ => None,
+            Ok(Ok(Space::Enough)) => self.is_low = false,
+            Ok(Err(error)) => tracing::warn!(%error, "nobody knows how much space is left"),
+            Err(_) => {}
         }
+        None
     }
 
     /// A file has begun or ended. It is noted at once, so that a later server knows of it.
@@ -228,6 +266,7 @@ impl Take {
 
     /// Ends all files, waits until they are whole, and says which are not, if any is.
     async fn finish(&mut self) -> Result<Option<String>, String> {
+        self.span().pause(Pipeline::running_time().nseconds());
         if let Some(individual) = &self.individual {
             individual.stop();
         }
@@ -277,14 +316,32 @@ impl Take {
         Some(format!("{} is not whole: {reason}{others}", file.name.as_str()))
     }
 
-    fn note(&mut self, happening: Happening) {
-        self.individual.iter().for_each(|individual| hear(individual, &happening));
+    /// Notes what happened at a running time.
+    fn note(&mut self, moment: gst::ClockTime, happening: Happening) {
+        let heard = self.individual.as_ref().is_none_or(|individual| hear(individual, &happening));
+        self.count_lost(u64::from(!heard));
         if self.manifest.state == State::Paused && !happening.lasts() {
             return;
         }
-        let at = self.manifest.elapsed_ms(unix_ms(SystemTime::now()));
-        self.manifest.note(at, happening);
+        let at = self.span().so_far(moment.nseconds());
+        self.manifest.note(at / 1_000_000, happening);
         self.unwritten = true;
+    }
+
+    /// So much of what happened will never be noted.
+    fn count_lost(&mut self, lost: u64) {
+        self.manifest.events_lost += lost;
+        self.unwritten |= lost > 0;
+    }
+
+    fn span(&self) -> MutexGuard<'_, Span> {
+        // It is changed by single steps: a panic elsewhere leaves it whole.
+        self.span.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A running time as manifests have moments, whatever has become of the clock on the wall since the beginning.
+    fn unix_ms(&self, moment: gst::ClockTime) -> u64 {
+        self.manifest.started_at + moment.saturating_sub(self.from).mseconds()
     }
 
     /// Writes what was noted, but does not spend its time with it when the manifest has become long.
@@ -304,9 +361,10 @@ impl Take {
     ) {
         if self.manifest.state == State::Recording {
             self.mixdown.iter().for_each(|mixdown| mixdown.pause(moment));
-            self.individual.iter().for_each(|individual| individual.pause(moment));
+            self.span().pause(moment.nseconds());
             self.manifest.state = State::Paused;
-            self.manifest.pauses.push(Pause { from: unix_ms(SystemTime::now()), to: None });
+            let from = self.unix_ms(moment);
+            self.manifest.pauses.push(Pause { from, to: None });
         }
         self.tell(done, report).await;
     }
@@ -319,16 +377,22 @@ impl Take {
     ) {
         if self.manifest.state == State::Paused {
             self.mixdown.iter().for_each(|mixdown| mixdown.resume(moment));
-            self.individual.iter().for_each(|individual| individual.resume(moment));
+            self.span().begin(moment.nseconds());
+            self.individual.iter().for_each(Individual::cut);
             self.manifest.state = State::Recording;
-            self.end_pause();
+            self.end_pause_at(moment);
         }
         self.tell(done, report).await;
     }
 
     fn end_pause(&mut self) {
+        self.end_pause_at(Pipeline::running_time());
+    }
+
+    fn end_pause_at(&mut self, moment: gst::ClockTime) {
+        let to = self.unix_ms(moment);
         if let Some(pause) = self.manifest.pauses.last_mut() {
-            pause.to.get_or_insert_with(|| unix_ms(SystemTime::now()));
+            pause.to.get_or_insert(to);
         }
     }
 
@@ -407,6 +471,10 @@ impl Take {
     }
 }
 
+fn warn_of_space(free: u64, folder: &Path) {
+    tracing::warn!(free_mb = megabytes(free), folder = %folder.display(), "the disk is filling up: make space for recordings");
+}
+
 fn clock_time(duration: Duration) -> gst::ClockTime {
     gst::ClockTime::try_from(duration).unwrap_or(gst::ClockTime::MAX)
 }
@@ -419,15 +487,27 @@ async fn failed(mixdown: &mut Option<Mixdown>) -> String {
     }
 }
 
-/// How the picture is arranged anew.
-async fn arranged(layout: &mut Option<watch::Receiver<Vec<Placed>>>) -> Vec<Tile> {
-    if let Some(placed) = layout {
-        if placed.changed().await.is_ok() {
-            return placed.borrow_and_update().iter().map(Tile::from).collect();
-        }
-        *layout = None;
+/// Nothing was recorded: nothing is left behind. Blocks.
+fn leave_nothing(manifest: &Manifest, folder: &Path) {
+    manifest.files.iter().for_each(|file| drop(std::fs::remove_file(file.name.within(folder))));
+    let _ = std::fs::remove_file(manifest_path(folder, &manifest.id));
+}
+
+/// How the picture is arranged anew, and when: a slow disk must not shift that. Must be called within a Tokio runtime.
+fn stamped(layout: Option<watch::Receiver<Vec<Placed>>>) -> mpsc::Receiver<(gst::ClockTime, Vec<Tile>)> {
+    let (sender, stamped) = mpsc::channel(LAYOUTS);
+    if let Some(mut placed) = layout {
+        tokio::spawn(async move {
+            while placed.changed().await.is_ok() {
+                let now = Pipeline::running_time();
+                let tiles = placed.borrow_and_update().iter().map(Tile::from).collect();
+                if sender.send((now, tiles)).await.is_err() {
+                    break;
+                }
+            }
+        });
     }
-    std::future::pending().await
+    stamped
 }
 
 /// What becomes of the individual files; nothing when they have ended.
@@ -438,14 +518,14 @@ async fn reported(individual: &mut Option<Individual>) -> Option<Report> {
     }
 }
 
-/// What happened may end a track.
-fn hear(individual: &Individual, happening: &Happening) {
+/// What happened may end a track. False if that is lost.
+fn hear(individual: &Individual, happening: &Happening) -> bool {
     match happening {
         Happening::Muted { participant, source } | Happening::Unpublished { participant, source } => {
             let kind = if source.starts_with("camera") || source == "screen" { Kind::Video } else { Kind::Audio };
-            individual.starve(participant.clone(), is_shared(source), kind);
+            individual.starve(participant.clone(), is_shared(source), kind)
         }
         Happening::Left { participant } => individual.left(participant.clone()),
-        _ => {}
+        _ => true,
     }
 }

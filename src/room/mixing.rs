@@ -1,11 +1,13 @@
 //! The part of the room's task that mixes: the mix runs only while something wants it, or might want what has been.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gstreamer::prelude::*;
 
 use super::actor::Actor;
 use super::publication::Publication;
+use super::recordings::{News, START_WITHIN};
 use super::{Member, Source};
 use crate::config;
 use crate::id::{ParticipantId, ParticipantName};
@@ -20,7 +22,10 @@ const REST: Duration = Duration::from_secs(10);
 /// The room's mix, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Mixing {
-    mix: Option<Mix>,
+    mix: Option<Arc<Mix>>,
+    is_starting: bool,
+    /// Whether what is kept is about to be encoded.
+    is_keeping: bool,
     /// What is encoded and kept for recordings that begin before they are asked for.
     kept: Vec<Encoded>,
     /// When it failed last: it is not tried again at once.
@@ -30,7 +35,12 @@ pub(super) struct Mixing {
 impl Mixing {
     /// The mix.
     pub(super) fn mix(&self) -> Option<&Mix> {
-        self.mix.as_ref()
+        self.mix.as_deref()
+    }
+
+    /// The mix, for those who have to wait for what they ask it for.
+    pub(super) fn handle(&self) -> Option<Arc<Mix>> {
+        self.mix.clone()
     }
 
     /// Whether it runs although nothing wants it yet.
@@ -54,7 +64,7 @@ impl Mixing {
     }
 
     fn tell(&self, say: impl FnOnce(&Mix) -> Result<(), MixError>) {
-        if let Some(Err(error)) = self.mix.as_ref().map(say) {
+        if let Some(Err(error)) = self.mix.as_deref().map(say) {
             tracing::warn!(%error, "the mix does not listen");
         }
     }
@@ -75,17 +85,41 @@ impl Mixing {
 }
 
 impl Actor {
-    pub(super) async fn start_mix(&mut self) -> Result<(), MixError> {
-        if self.mixing.mix.is_some() {
-            return Ok(());
+    /// Starts the mix, unless that is done or under way. It takes its time: the room is told by [`News::Mix`].
+    pub(super) fn start_mix(&mut self) {
+        if self.mixing.mix.is_some() || self.mixing.is_starting {
+            return;
         }
+        self.mixing.is_starting = true;
         let settings = MixSettings { values: values(&self.context.config.mix), ..MixSettings::default() };
         let name = format!("mix-{}", self.pipeline.gst().name());
-        let mix = Mix::start(&name, settings, &self.context.descriptions).await?;
+        let (descriptions, news) = (Arc::clone(&self.context.descriptions), self.recordings.news.clone());
+        tokio::spawn(async move {
+            let started = tokio::time::timeout(START_WITHIN, Mix::start(&name, settings, &descriptions)).await;
+            let _ = news.send(News::Mix(started.unwrap_or(Err(MixError::Ended)))).await;
+        });
+    }
+
+    /// The mix has started, or has not: what waits for it begins, or does not.
+    pub(super) fn mix_started(&mut self, started: Result<Mix, MixError>) {
+        self.mixing.is_starting = false;
+        if let Err(error) = started.and_then(|mix| self.fill_mix(mix)) {
+            tracing::error!(%error, "there is no mix");
+            self.mixing.rest();
+            return self.refuse_recordings(&error);
+        }
+        self.begin_recordings();
+        self.keep_mix();
+        if !self.keeps_mix() {
+            self.end_idle_mix();
+        }
+    }
+
+    fn fill_mix(&mut self, mix: Mix) -> Result<(), MixError> {
         for participant in self.participants.values() {
             mix.add_participant(&participant.id, &participant.name)?;
         }
-        self.mixing.mix = Some(mix);
+        self.mixing.mix = Some(Arc::new(mix));
         let everybody: Vec<_> = self.participants.keys().cloned().collect();
         for id in everybody {
             for source in Source::ALL {
@@ -96,30 +130,45 @@ impl Actor {
         Ok(())
     }
 
-    /// Lets the mix run and be kept, if recordings are to begin before they are asked for.
-    pub(super) async fn keep_mix(&mut self) {
-        let rests = self.mixing.failed_at.is_some_and(|failed| failed.elapsed() < REST);
-        if !self.keeps_past() || !self.context.config.recording.pre_roll_mix || self.mixing.is_kept() || rests {
-            return;
-        }
-        if let Err(error) = self.try_to_keep_mix().await {
-            tracing::error!(%error, "recordings will begin when they are asked for: no mix is kept");
-            self.mixing.kept.clear();
-            self.mixing.rest();
-        }
+    /// Whether a mix is wanted that nothing records yet.
+    fn keeps_mix(&self) -> bool {
+        self.keeps_past() && self.context.config.recording.pre_roll_mix
     }
 
-    async fn try_to_keep_mix(&mut self) -> Result<(), MixError> {
-        self.start_mix().await?;
-        let length = self.pre_roll() + SLACK;
-        for encoding in [Encoding::H264, Encoding::Aac] {
-            let mix = self.mixing.mix.as_ref().ok_or(MixError::Ended)?;
-            let encoded = mix.encode(encoding).await?;
-            // Encoders make keyframes of their own accord.
-            encoded.outlet().keep(length, None);
-            self.mixing.kept.push(encoded);
+    /// Lets the mix run and be kept, if recordings are to begin before they are asked for.
+    pub(super) fn keep_mix(&mut self) {
+        let rests = self.mixing.failed_at.is_some_and(|failed| failed.elapsed() < REST);
+        if !self.keeps_mix() || self.mixing.is_kept() || self.mixing.is_keeping || rests {
+            return;
         }
-        Ok(())
+        let Some(mix) = self.mixing.handle() else { return self.start_mix() };
+        self.mixing.is_keeping = true;
+        let news = self.recordings.news.clone();
+        tokio::spawn(async move {
+            let kept = tokio::time::timeout(START_WITHIN, encode(&mix)).await.unwrap_or(Err(MixError::Ended));
+            let _ = news.send(News::Kept(mix, kept)).await;
+        });
+    }
+
+    /// What is kept of the mix is encoded now, or is not.
+    pub(super) fn mix_kept(&mut self, mix: &Arc<Mix>, kept: Result<Vec<Encoded>, MixError>) {
+        self.mixing.is_keeping = false;
+        // It may have failed meanwhile.
+        if !self.mixing.handle().is_some_and(|now| Arc::ptr_eq(&now, mix)) {
+            return;
+        }
+        match kept {
+            Ok(kept) => {
+                let length = self.pre_roll() + SLACK;
+                // Encoders make keyframes of their own accord.
+                kept.iter().for_each(|encoded| encoded.outlet().keep(length, None));
+                self.mixing.kept = kept;
+            }
+            Err(error) => {
+                tracing::error!(%error, "recordings will begin when they are asked for: no mix is kept");
+                self.mixing.rest();
+            }
+        }
     }
 
     /// How long before it is asked for a recording begins.
@@ -198,6 +247,11 @@ impl Actor {
             publication.close_tap();
         }
     }
+}
+
+/// What is kept of a mix.
+async fn encode(mix: &Mix) -> Result<Vec<Encoded>, MixError> {
+    Ok(vec![mix.encode(Encoding::H264).await?, mix.encode(Encoding::Aac).await?])
 }
 
 /// The tile that shows a track: a shared screen has one beside its owner's.

@@ -89,6 +89,13 @@ impl RoomHandle {
         answer.await.unwrap_or_else(|_| Err(RecordingError::NoRoom(self.name.to_string())))
     }
 
+    /// Whether a recording runs here, or is about to, or to end.
+    async fn records(&self, id: &RecordingId) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Records { id: id.clone(), reply }).await;
+        answer.await.unwrap_or(false)
+    }
+
     /// Holds a recording, or lets it go on.
     ///
     /// # Errors

@@ -5,7 +5,8 @@
 //!
 //! One thread per recording owns the files, since building and ending them blocks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 
 mod intake;
 mod reel;
-mod span;
+pub(super) mod span;
 mod strand;
 mod tile;
 mod track;
@@ -38,6 +39,8 @@ const TICK: Duration = Duration::from_millis(100);
 const CATCH_UP: Duration = Duration::from_millis(400);
 /// How long files that are given up may take to end.
 const ABANDON: Duration = Duration::from_secs(10);
+/// How many commands may wait. Each is an act of a person: so many wait only where the thread hangs.
+const COMMANDS: usize = 1024;
 /// How many reports may wait; each is about a file.
 const REPORTS: usize = 1024;
 /// How long somebody whose file failed waits for another.
@@ -71,11 +74,22 @@ impl Feed {
 #[derive(Debug)]
 enum Command {
     Feed(Feed),
-    Starve { participant: ParticipantId, shared: bool, kind: Kind },
+    Starve {
+        participant: ParticipantId,
+        shared: bool,
+        kind: Kind,
+    },
     Left(ParticipantId),
-    Pause(gst::ClockTime),
-    Resume(gst::ClockTime),
-    Stop(gst::ClockTime),
+    /// To look at what is wanted at once.
+    Look,
+}
+
+/// What is wanted of the thread and must not be lost.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// What comes next does not follow what came last.
+    cut: AtomicBool,
+    stop: AtomicBool,
 }
 
 /// What becomes of the files.
@@ -92,25 +106,26 @@ pub(super) enum Report {
 /// The files of those who send. Dropping it ends them, but then nobody knows when they are whole.
 #[derive(Debug)]
 pub(super) struct Individual {
-    commands: std_mpsc::Sender<Command>,
+    commands: std_mpsc::SyncSender<Command>,
+    wanted: Arc<Wanted>,
     reports: mpsc::Receiver<Report>,
 }
 
 impl Individual {
-    /// Begins at the running time `from`. Must be called within a Tokio runtime.
+    /// Begins to record what is in `span`, with `feeds`, and says in which files those will be. Must be called within a
+    /// Tokio runtime.
     pub(super) fn start(
         folder: PathBuf,
         id: RecordingId,
         format: Format,
         descriptions: Descriptions,
-        from: gst::ClockTime,
-    ) -> Result<Self, OutputError> {
-        let (commands, inbox) = std_mpsc::channel();
+        span: Arc<Mutex<Span>>,
+        feeds: Vec<Feed>,
+    ) -> Result<(Self, Vec<MediaFile>), OutputError> {
+        let (commands, inbox) = std_mpsc::sync_channel(COMMANDS);
         let (sender, reports) = mpsc::channel(REPORTS);
-        let mut span = Span::default();
-        span.begin(from.nseconds());
-        let span = Arc::new(Mutex::new(span));
-        let files = Files {
+        let wanted = Arc::new(Wanted::default());
+        let mut files = Files {
             folder,
             id,
             format,
@@ -120,50 +135,53 @@ impl Individual {
             made: 0,
             again: Vec::new(),
             lost: Vec::new(),
+            claimed: Vec::new(),
             reports: sender,
         };
+        let claimed = files.claim(&feeds)?;
         let runtime = tokio::runtime::Handle::current();
+        let looks = Arc::clone(&wanted);
         let work = move || {
             // For the tasks that drain the pipelines' buses.
             let _context = runtime.enter();
-            files.run(&inbox);
+            feeds.into_iter().for_each(|feed| files.feed(feed));
+            files.run(&inbox, &looks);
         };
         let thread = std::thread::Builder::new().name("individual".into()).spawn(work);
         thread.map_err(|_| OutputError::Graph { step: "starting a thread" })?;
-        Ok(Self { commands, reports })
+        Ok((Self { commands, wanted, reports }, claimed))
     }
 
-    /// Takes in a track, in the place of the one that came before.
-    pub(super) fn feed(&self, feed: Feed) {
-        self.send(Command::Feed(feed));
+    /// Takes in a track, in the place of the one that came before. False if that is lost, as with those below.
+    pub(super) fn feed(&self, feed: Feed) -> bool {
+        self.send(Command::Feed(feed))
     }
 
     /// A track sends nothing until it is fed again.
-    pub(super) fn starve(&self, participant: ParticipantId, shared: bool, kind: Kind) {
-        self.send(Command::Starve { participant, shared, kind });
+    pub(super) fn starve(&self, participant: ParticipantId, shared: bool, kind: Kind) -> bool {
+        self.send(Command::Starve { participant, shared, kind })
     }
 
     /// Somebody has gone.
-    pub(super) fn left(&self, participant: ParticipantId) {
-        self.send(Command::Left(participant));
+    pub(super) fn left(&self, participant: ParticipantId) -> bool {
+        self.send(Command::Left(participant))
     }
 
-    pub(super) fn pause(&self, moment: gst::ClockTime) {
-        self.send(Command::Pause(moment));
+    /// A pause is over: what comes next does not follow what came last.
+    pub(super) fn cut(&self) {
+        self.wanted.cut.store(true, Ordering::Release);
+        self.send(Command::Look);
     }
 
-    pub(super) fn resume(&self, moment: gst::ClockTime) {
-        self.send(Command::Resume(moment));
-    }
-
-    /// Lets all files end now; [`Individual::report`] gives nothing once they have.
+    /// Lets all files end, since its span has; [`Individual::report`] gives nothing once they have.
     pub(super) fn stop(&self) {
-        self.send(Command::Stop(Pipeline::running_time()));
+        self.wanted.stop.store(true, Ordering::Release);
+        self.send(Command::Look);
     }
 
     /// Ends all files without a word, and waits until nobody writes them any more.
     pub(super) async fn abandon(self) {
-        let Self { commands, mut reports } = self;
+        let Self { commands, mut reports, .. } = self;
         drop(commands);
         let ended = async { while reports.recv().await.is_some() {} };
         if tokio::time::timeout(ABANDON, ended).await.is_err() {
@@ -176,10 +194,15 @@ impl Individual {
         self.reports.recv().await
     }
 
-    fn send(&self, command: Command) {
-        // Refused only by a thread that has ended, of which the reports tell.
-        let _ = self.commands.send(command);
+    fn send(&self, command: Command) -> bool {
+        // Of a thread that has ended the reports tell.
+        !matches!(self.commands.try_send(command), Err(std_mpsc::TrySendError::Full(_)))
     }
+}
+
+/// Makes a file that the sink opens again: a recording never overwrites anything.
+fn make(path: &Path) -> Result<(), OutputError> {
+    std::fs::File::create_new(path).map(drop).map_err(OutputError::file(path))
 }
 
 /// What the thread owns.
@@ -195,24 +218,28 @@ struct Files {
     again: Vec<(Instant, Feed)>,
     /// Whose files failed.
     lost: Vec<(ParticipantId, bool)>,
+    /// Files that are there for whom they were made for.
+    claimed: Vec<(ParticipantId, bool, MediaFile)>,
     reports: mpsc::Sender<Report>,
 }
 
 impl Files {
     /// Runs until it is stopped and all files have ended, or nobody wants them any more.
-    fn run(mut self, commands: &std_mpsc::Receiver<Command>) {
+    fn run(mut self, commands: &std_mpsc::Receiver<Command>, wanted: &Wanted) {
         let mut next = Instant::now() + TICK;
         let mut closing: Option<Instant> = None;
         loop {
             match commands.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Command::Stop(moment)) => {
-                    lock(&self.span).pause(moment.nseconds());
-                    self.again.clear();
-                    closing.get_or_insert_with(|| Instant::now() + CATCH_UP);
-                }
                 Ok(command) => self.obey(command),
                 Err(std_mpsc::RecvTimeoutError::Timeout) => {}
                 Err(std_mpsc::RecvTimeoutError::Disconnected) => return self.reels.into_iter().for_each(Reel::abandon),
+            }
+            if wanted.cut.swap(false, Ordering::Acquire) {
+                self.reels.iter().for_each(Reel::resume);
+            }
+            if closing.is_none() && wanted.stop.load(Ordering::Acquire) {
+                self.again.clear();
+                closing = Some(Instant::now() + CATCH_UP);
             }
             if Instant::now() < next {
                 continue;
@@ -256,25 +283,19 @@ impl Files {
                 self.again.retain(|(_, feed)| feed.participant != participant);
                 self.reels.iter_mut().filter(|reel| reel.participant == participant).for_each(|reel| reel.finish(end));
             }
-            Command::Pause(moment) => lock(&self.span).pause(moment.nseconds()),
-            Command::Resume(moment) => {
-                lock(&self.span).begin(moment.nseconds());
-                self.reels.iter().for_each(Reel::resume);
-            }
-            Command::Stop(_) => {}
+            Command::Look => {}
         }
     }
 
     /// Takes in a track. Where that fails, the others go on.
     fn feed(&mut self, feed: Feed) {
-        let sound_only = self.format.content == Content::Multitrack;
-        if sound_only && feed.codec.kind() == Kind::Video {
+        if !self.takes(&feed) {
             return;
         }
         let of = |reel: &Reel| reel.is_open() && feed.is_of(&reel.participant, reel.shared);
         let reel = match self.reels.iter().position(of) {
             Some(index) => &mut self.reels[index],
-            None => match self.open(&feed, sound_only) {
+            None => match self.open(&feed) {
                 Ok(reel) => {
                     self.report(Report::File(reel.file()));
                     self.reels.push_mut(reel)
@@ -293,20 +314,64 @@ impl Files {
     }
 
     /// Begins a file for what `feed` is of, or says how it failed.
-    fn open(&mut self, feed: &Feed, sound_only: bool) -> Result<Reel, MediaFile> {
-        self.made += 1;
-        let video = self.format.video_codec.filter(|_| !sound_only);
-        let name = FileName::numbered(&self.id, self.made, self.format.extension(video.is_some()));
-        let encodings: Vec<_> = video.into_iter().chain([Encoding::Opus]).collect();
-        // A track among others begins with them, as does what was kept.
-        let start = if sound_only || feed.since.is_some() { 0 } else { self.so_far() };
-        let file = reel::file(name, &encodings, start, feed);
-        let (container, place) = (self.format.container, (&self.span, start));
-        let built = Reel::build(&self.folder, file.clone(), container, &encodings, place, feed, &self.descriptions);
+    fn open(&mut self, feed: &Feed) -> Result<Reel, MediaFile> {
+        let claimed = self.claimed.iter().position(|(participant, shared, _)| feed.is_of(participant, *shared));
+        let (file, start, is_there) = match claimed {
+            Some(index) => (self.claimed.swap_remove(index).2, 0, Ok(())),
+            None => {
+                // A track among others begins with them.
+                let start = if self.is_sound_only() { 0 } else { self.so_far() };
+                let file = self.next_file(feed, start);
+                let made = make(&file.name.within(&self.folder));
+                (file, start, made)
+            }
+        };
+        let (container, place, encodings) = (self.format.container, (&self.span, start), self.encodings());
+        let built = is_there.and_then(|()| {
+            Reel::build(&self.folder, file.clone(), container, &encodings, place, feed, &self.descriptions)
+        });
         built.map_err(|error| {
             tracing::error!(participant = %feed.participant, %error, "a file of a recording could not begin");
             MediaFile { error: Some(error.to_string()), ..file }
         })
+    }
+
+    /// Makes the files for what is sent already, so that their names are known: they begin with the recording.
+    fn claim(&mut self, feeds: &[Feed]) -> Result<Vec<MediaFile>, OutputError> {
+        let mut files: Vec<MediaFile> = Vec::new();
+        for feed in feeds {
+            let is_there = self.claimed.iter().any(|(participant, shared, _)| feed.is_of(participant, *shared));
+            if is_there || !self.takes(feed) {
+                continue;
+            }
+            let file = self.next_file(feed, 0);
+            make(&file.name.within(&self.folder)).inspect_err(|_| {
+                files.iter().for_each(|file| drop(std::fs::remove_file(file.name.within(&self.folder))));
+            })?;
+            self.claimed.push((feed.participant.clone(), feed.shared, file.clone()));
+            files.push(file);
+        }
+        Ok(files)
+    }
+
+    fn next_file(&mut self, feed: &Feed, start: u64) -> MediaFile {
+        self.made += 1;
+        let extension = self.format.extension(!self.is_sound_only() && self.format.video_codec.is_some());
+        reel::file(FileName::numbered(&self.id, self.made, extension), &self.encodings(), start, feed)
+    }
+
+    fn encodings(&self) -> Vec<Encoding> {
+        let video = self.format.video_codec.filter(|_| !self.is_sound_only());
+        video.into_iter().chain([Encoding::Opus]).collect()
+    }
+
+    /// Whether pictures are in the mix only.
+    fn is_sound_only(&self) -> bool {
+        self.format.content == Content::Multitrack
+    }
+
+    fn takes(&self, feed: &Feed) -> bool {
+        !self.is_sound_only() || feed.codec.kind() == Kind::Audio
     }
 
     /// Lets tracks wait for another file, unless too many of theirs failed.

@@ -86,7 +86,7 @@ pub(super) struct Reel {
 }
 
 impl Reel {
-    /// Claims `file`, which begins at `start` on the recording's clock, for what `feed` is of.
+    /// Begins to write `file`, which is there, and begins at `start` on the recording's clock, for what `feed` is of.
     pub(super) fn build(
         folder: &Path,
         file: MediaFile,
@@ -99,7 +99,6 @@ impl Reel {
         let fail = |_| OutputError::Graph { step: "building an individual file" };
         let looking = |step| OutputError::Graph { step };
         let path = file.name.within(folder);
-        std::fs::File::create_new(&path).map_err(OutputError::file(&path))?;
         let writer = descriptions.build(container.description(), &Values::default())?;
         let sink = writer.by_name("sink").ok_or_else(|| looking("looking for the sink"))?;
         let mux = writer.by_name("mux").ok_or_else(|| looking("looking for the muxer"))?;
