@@ -1,33 +1,34 @@
 //! The task of a recording: from the claim of its files to their finalisation. It alone changes the manifest.
 
-use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use gstreamer as gst;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::OutputError;
+mod begin;
+mod notes;
+
+use self::begin::warn_of_space;
+use self::notes::stamped;
 use super::catalogue::Catalogue;
 use super::checksum;
 use super::durable::Durable;
 use super::file::MediaFile;
-use super::happening::{Happening, Tile, is_shared};
+use super::happening::Happening;
 use super::individual::span::Span;
-use super::individual::{Feed, Individual, Report};
-use super::manifest::{Manifest, Pause, State, manifest_path, unix_ms};
+use super::individual::{Individual, Report};
+use super::manifest::{Manifest, State, unix_ms};
 use super::merge;
 use super::mixdown::Mixdown;
-use super::recording::{Command, Inbox, Spec};
+use super::recording::{Command, Inbox};
 use super::recovery;
 use super::repair::repair;
 use super::space::{Limits, Space, megabytes};
-use crate::media::Kind;
-use crate::media::description::Descriptions;
 use crate::media::pipeline::Pipeline;
-use crate::mix::{Encoded, Placed};
+use crate::mix::Placed;
 
 /// How often it looks whether there is space left, and brings to the disk what was written.
 const LOOK: Duration = Duration::from_millis(500);
@@ -70,95 +71,6 @@ pub(super) struct Take {
 }
 
 impl Take {
-    /// Claims the files and begins to write. Blocks.
-    pub(super) fn begin(
-        spec: Spec,
-        catalogue: Arc<Catalogue>,
-        descriptions: &Descriptions,
-        encoded: Vec<Encoded>,
-    ) -> Result<Self, OutputError> {
-        let folder = catalogue.folder().to_owned();
-        let mut is_low = false;
-        match spec.limits.look(&folder)? {
-            Space::Enough => {}
-            Space::Low(free) => {
-                is_low = true;
-                warn_of_space(free, &folder);
-            }
-            Space::Scarce(free) | Space::Exhausted(free) => {
-                return Err(OutputError::Space { folder, free_mb: megabytes(free) });
-            }
-        }
-        let limits = spec.limits;
-        let pre_roll = spec.pre_roll;
-        let mut mixdown = match encoded.is_empty() {
-            true => None,
-            false => Some(Mixdown::build(&folder, &spec.id, spec.format, descriptions, encoded, pre_roll)?),
-        };
-        let (id, format) = (spec.id.clone(), spec.format);
-        let mut manifest = Manifest::new(spec.id, spec.room.to_string(), spec.format);
-        manifest.files.extend(mixdown.as_ref().map(Mixdown::file));
-        manifest.write(&folder).inspect_err(|_| leave_nothing(&manifest, &folder))?;
-        // Now, and not before the pipeline played: the mix must not be past the picture that is to be the first.
-        let now = Pipeline::running_time();
-        let past = now.saturating_sub(clock_time(pre_roll));
-        let in_past = |from: gst::ClockTime| (from < now).then_some(from);
-        let kept = match &mixdown {
-            Some(mixdown) => mixdown.opening(past),
-            None => spec.kept_since.map(|kept| kept.max(past)),
-        };
-        let from = kept.filter(|_| !pre_roll.is_zero()).unwrap_or(now).min(now);
-        let started_at = unix_ms(SystemTime::now()).saturating_sub((now - from).mseconds());
-        (manifest.started_at, manifest.pre_roll_ms) = (started_at, (now - from).mseconds());
-        if let Some(mixdown) = &mut mixdown {
-            mixdown.begin(from);
-        }
-        let mut layout = spec.layout.filter(|_| mixdown.is_some() && format.video_codec.is_some());
-        if let Some(layout) = &mut layout {
-            manifest.note(0, Happening::Layout { tiles: layout.borrow_and_update().iter().map(Tile::from).collect() });
-        }
-        let so_far = spec.so_far.into_iter();
-        so_far.for_each(|(at, happened)| manifest.note(at.saturating_sub(from.mseconds()), happened));
-        let mut span = Span::default();
-        span.begin(from.nseconds());
-        let span = Arc::new(Mutex::new(span));
-        let individual = match format.is_individual() {
-            true => {
-                let feeds = spec.feeds.into_iter().map(|feed| Feed { since: in_past(from), ..feed }).collect();
-                let (descriptions, span) = (descriptions.clone(), Arc::clone(&span));
-                let started = Individual::start(folder.clone(), id, format, descriptions, span, feeds);
-                let (individual, files) = started.inspect_err(|_| leave_nothing(&manifest, &folder))?;
-                manifest.files.extend(files);
-                Some(individual)
-            }
-            false => None,
-        };
-        let (rest_until, durable) = (Instant::now(), Durable::default());
-        Ok(Self {
-            manifest,
-            catalogue,
-            limits,
-            is_low,
-            from,
-            span,
-            mixdown,
-            individual,
-            mending: JoinSet::new(),
-            lost: 0,
-            layout,
-            unwritten: false,
-            rest_until,
-            durable,
-        })
-    }
-
-    /// Ends it before it has run, as if it had never begun. Blocks.
-    pub(super) fn discard(self) {
-        let Self { manifest, catalogue, mixdown, individual, .. } = self;
-        drop((mixdown, individual));
-        leave_nothing(&manifest, catalogue.folder());
-    }
-
     /// Runs until the file is finalised, or lost; `listed` is told when it is on the list.
     pub(super) async fn run(mut self, inbox: Inbox, report: watch::Sender<Manifest>, listed: oneshot::Sender<()>) {
         let Inbox { mut commands, lost } = inbox;
@@ -316,93 +228,6 @@ impl Take {
         Some(format!("{} is not whole: {reason}{others}", file.name.as_str()))
     }
 
-    /// Notes what happened at a running time.
-    fn note(&mut self, moment: gst::ClockTime, happening: Happening) {
-        let heard = self.individual.as_ref().is_none_or(|individual| hear(individual, &happening));
-        self.count_lost(u64::from(!heard));
-        if self.manifest.state == State::Paused && !happening.lasts() {
-            return;
-        }
-        let at = self.span().so_far(moment.nseconds());
-        self.manifest.note(at / 1_000_000, happening);
-        self.unwritten = true;
-    }
-
-    /// So much of what happened will never be noted.
-    fn count_lost(&mut self, lost: u64) {
-        self.manifest.events_lost += lost;
-        self.unwritten |= lost > 0;
-    }
-
-    fn span(&self) -> MutexGuard<'_, Span> {
-        // It is changed by single steps: a panic elsewhere leaves it whole.
-        self.span.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A running time as manifests have moments, whatever has become of the clock on the wall since the beginning.
-    fn unix_ms(&self, moment: gst::ClockTime) -> u64 {
-        self.manifest.started_at + moment.saturating_sub(self.from).mseconds()
-    }
-
-    /// Writes what was noted, but does not spend its time with it when the manifest has become long.
-    async fn write_notes(&mut self) {
-        if self.unwritten && Instant::now() >= self.rest_until {
-            let began = Instant::now();
-            self.unwritten = !self.write().await;
-            self.rest_until = Instant::now() + began.elapsed() * REST;
-        }
-    }
-
-    async fn pause(
-        &mut self,
-        moment: gst::ClockTime,
-        done: oneshot::Sender<Manifest>,
-        report: &watch::Sender<Manifest>,
-    ) {
-        if self.manifest.state == State::Recording {
-            self.mixdown.iter().for_each(|mixdown| mixdown.pause(moment));
-            self.span().pause(moment.nseconds());
-            self.manifest.state = State::Paused;
-            let from = self.unix_ms(moment);
-            self.manifest.pauses.push(Pause { from, to: None });
-        }
-        self.tell(done, report).await;
-    }
-
-    async fn resume(
-        &mut self,
-        moment: gst::ClockTime,
-        done: oneshot::Sender<Manifest>,
-        report: &watch::Sender<Manifest>,
-    ) {
-        if self.manifest.state == State::Paused {
-            self.mixdown.iter().for_each(|mixdown| mixdown.resume(moment));
-            self.span().begin(moment.nseconds());
-            self.individual.iter().for_each(Individual::cut);
-            self.manifest.state = State::Recording;
-            self.end_pause_at(moment);
-        }
-        self.tell(done, report).await;
-    }
-
-    fn end_pause(&mut self) {
-        self.end_pause_at(Pipeline::running_time());
-    }
-
-    fn end_pause_at(&mut self, moment: gst::ClockTime) {
-        let to = self.unix_ms(moment);
-        if let Some(pause) = self.manifest.pauses.last_mut() {
-            pause.to.get_or_insert(to);
-        }
-    }
-
-    async fn tell(&self, done: oneshot::Sender<Manifest>, report: &watch::Sender<Manifest>) {
-        self.write().await;
-        report.send_replace(self.manifest.brief());
-        // Whoever asked may have gone.
-        let _ = done.send(self.manifest.brief());
-    }
-
     /// `ending` is why it ended by itself, if it did, or why it failed.
     async fn close(mut self, ending: Result<Option<String>, String>, report: &watch::Sender<Manifest>) {
         self.manifest.state = if ending.is_ok() { State::Complete } else { State::Failed };
@@ -471,14 +296,6 @@ impl Take {
     }
 }
 
-fn warn_of_space(free: u64, folder: &Path) {
-    tracing::warn!(free_mb = megabytes(free), folder = %folder.display(), "the disk is filling up: make space for recordings");
-}
-
-fn clock_time(duration: Duration) -> gst::ClockTime {
-    gst::ClockTime::try_from(duration).unwrap_or(gst::ClockTime::MAX)
-}
-
 /// Resolves when the mix's file ends by itself.
 async fn failed(mixdown: &mut Option<Mixdown>) -> String {
     match mixdown {
@@ -487,45 +304,10 @@ async fn failed(mixdown: &mut Option<Mixdown>) -> String {
     }
 }
 
-/// Nothing was recorded: nothing is left behind. Blocks.
-fn leave_nothing(manifest: &Manifest, folder: &Path) {
-    manifest.files.iter().for_each(|file| drop(std::fs::remove_file(file.name.within(folder))));
-    let _ = std::fs::remove_file(manifest_path(folder, &manifest.id));
-}
-
-/// How the picture is arranged anew, and when: a slow disk must not shift that. Must be called within a Tokio runtime.
-fn stamped(layout: Option<watch::Receiver<Vec<Placed>>>) -> mpsc::Receiver<(gst::ClockTime, Vec<Tile>)> {
-    let (sender, stamped) = mpsc::channel(LAYOUTS);
-    if let Some(mut placed) = layout {
-        tokio::spawn(async move {
-            while placed.changed().await.is_ok() {
-                let now = Pipeline::running_time();
-                let tiles = placed.borrow_and_update().iter().map(Tile::from).collect();
-                if sender.send((now, tiles)).await.is_err() {
-                    break;
-                }
-            }
-        });
-    }
-    stamped
-}
-
 /// What becomes of the individual files; nothing when they have ended.
 async fn reported(individual: &mut Option<Individual>) -> Option<Report> {
     match individual {
         Some(individual) => individual.report().await,
         None => std::future::pending().await,
-    }
-}
-
-/// What happened may end a track. False if that is lost.
-fn hear(individual: &Individual, happening: &Happening) -> bool {
-    match happening {
-        Happening::Muted { participant, source } | Happening::Unpublished { participant, source } => {
-            let kind = if source.starts_with("camera") || source == "screen" { Kind::Video } else { Kind::Audio };
-            individual.starve(participant.clone(), is_shared(source), kind)
-        }
-        Happening::Left { participant } => individual.left(participant.clone()),
-        _ => true,
     }
 }

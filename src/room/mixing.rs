@@ -7,7 +7,8 @@ use gstreamer::prelude::*;
 
 use super::actor::Actor;
 use super::publication::Publication;
-use super::recordings::{News, START_WITHIN};
+use super::recordings::News;
+use super::starting::START_WITHIN;
 use super::{Member, Source};
 use crate::config;
 use crate::id::{ParticipantId, ParticipantName};

@@ -5,7 +5,8 @@
 //!
 //! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
 //! looks at what, and how large). The task, `actor`, is spread over files by what it does: `presence` (who is here),
-//! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `recordings`.
+//! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `recordings`,
+//! `starting`.
 
 mod actor;
 mod chat;
@@ -27,6 +28,7 @@ mod registry;
 mod slots;
 mod speakers;
 mod stage;
+mod starting;
 mod tracks;
 mod view;
 
