@@ -6,6 +6,7 @@ mod common;
 #[path = "individual/continuity.rs"]
 mod continuity;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::judge::{Recording, Rect, about};
@@ -14,6 +15,19 @@ use common::native::Native;
 use common::server::Server;
 use common::source::Look;
 use common::tiles::{calm_near, tiles};
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use plenum::egress::catalogue::Catalogue;
+use plenum::egress::format::Choice;
+use plenum::egress::individual::Feed;
+use plenum::egress::manifest::{Manifest, State};
+use plenum::egress::recording::{self, Spec};
+use plenum::egress::space::Limits;
+use plenum::id::{ParticipantId, RecordingId, RoomName};
+use plenum::media::Codec;
+use plenum::media::description::Descriptions;
+use plenum::media::link::Outlet;
+use plenum::media::pipeline::Pipeline;
 use serde_json::{Value, json};
 
 /// How far sound and picture of a participant may be apart, in seconds.
@@ -26,6 +40,7 @@ const CLOCK: f64 = 0.5;
 async fn start(server: &Server, format: Value) -> String {
     let (status, entry) = server.post("/api/v1/rooms/tea/recordings", &format).await;
     assert_eq!(status, 201, "{entry}");
+    assert!(entry["files"][0]["name"].is_string(), "its files are named at once: {entry}");
     entry["id"].as_str().expect("an id").to_owned()
 }
 
@@ -519,4 +534,96 @@ async fn open_any(server: &Server, id: &str, file: &Value) -> Recording {
     let name = file["name"].as_str().expect("a name");
     let media = server.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
     Recording::open(media.path(), &[])
+}
+
+/// A microphone, as RTP.
+fn microphone() -> (Pipeline, Outlet) {
+    let (pipeline, _events) = Pipeline::new("microphone");
+    let now = Pipeline::running_time().nseconds();
+    let text = format!(
+        "audiotestsrc is-live=true timestamp-offset={now} samplesperbuffer=960 ! audio/x-raw,rate=48000,channels=1 ! \
+         opusenc ! rtpopuspay name=end"
+    );
+    let source = gst::parse::bin_from_description(&text, false).expect("a description");
+    let outlet = Outlet::new("outlet");
+    pipeline.gst().add_many([source.upcast_ref(), outlet.element()]).expect("an empty pipeline");
+    let end = source.by_name("end").and_then(|end| end.static_pad("src")).expect("an end");
+    let ghost = gst::GhostPad::with_target(&end).expect("a pad");
+    source.add_pad(&ghost).expect("a bin without pads");
+    source.link_pads(Some(ghost.name().as_str()), outlet.element(), Some("sink")).expect("it fits");
+    pipeline.play().expect("it plays");
+    (pipeline, outlet)
+}
+
+/// Waits until what the catalogue says of a recording is as wanted.
+async fn until(catalogue: &Catalogue, id: &RecordingId, wanted: impl Fn(&Manifest) -> bool) -> Manifest {
+    let mut turns = tokio::time::interval(Duration::from_millis(50));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        turns.tick().await;
+        let manifest = catalogue.get(id).await.expect("a catalogue").expect("a recording");
+        if wanted(&manifest) {
+            return manifest;
+        }
+        assert!(Instant::now() < deadline, "still: {manifest:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_fails_is_not_the_end_of_the_others() {
+    gst::init().expect("GStreamer");
+    let (folder, texts) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    std::fs::create_dir(texts.path().join("output")).expect("a folder");
+    let breaks = "webmmux name=mux max-cluster-duration=500000000 ! identity error-after=250 ! filesink name=sink async=false sync=false";
+    std::fs::write(texts.path().join("output/webm.launch"), breaks).expect("a file");
+    let descriptions = Descriptions::with_replacements(texts.path()).expect("descriptions");
+    let catalogue = Arc::new(Catalogue::open(folder.path()).await.expect("a catalogue"));
+    let id = RecordingId::new();
+    let spec = Spec {
+        id: id.clone(),
+        format: serde_json::from_str::<Choice>(r#"{"kind": "individual"}"#)
+            .expect("a choice")
+            .resolve(Codec::Vp8)
+            .expect("a format"),
+        room: RoomName::parse("tea").expect("a name"),
+        so_far: Vec::new(),
+        feeds: Vec::new(),
+        pre_roll: Duration::ZERO,
+        kept_since: None,
+        layout: None,
+        placements: None,
+        limits: Limits::default(),
+    };
+    // The first file cannot be made, the second breaks, and the third goes on.
+    let taken = folder.path().join(format!("{id}-1.webm"));
+    std::fs::write(&taken, "somebody else's").expect("a file");
+    let recording = recording::Recording::start(spec, &catalogue, &descriptions, Vec::new()).await.expect("it starts");
+    let (_sound, outlet) = microphone();
+    let feed = Feed {
+        participant: ParticipantId::new(),
+        name: "Ann".to_owned(),
+        shared: false,
+        codec: Codec::Opus,
+        outlet,
+        since: None,
+    };
+    recording.feed(feed);
+    let three = |manifest: &Manifest| manifest.files.len() == 3;
+    let running = until(&catalogue, &id, three).await;
+    assert_eq!(running.state, State::Recording, "the recording goes on");
+    let manifest = recording.stop().await;
+    assert_eq!(manifest.state, State::Complete, "{manifest:?}");
+    let reason = manifest.error.as_deref().unwrap_or_default();
+    assert!(reason.contains(&format!("{id}-1.webm")), "the owner is told which file is not whole: {reason:?}");
+    let flawed: Vec<_> = manifest.files.iter().map(|file| file.error.is_some()).collect();
+    assert_eq!(flawed, [true, true, false], "{manifest:?}");
+    let checked = |manifest: &Manifest| manifest.files.iter().all(|file| file.sha256.is_some());
+    let manifest = until(&catalogue, &id, checked).await;
+    for file in &manifest.files[1..] {
+        let film = Recording::open(&folder.path().join(file.name.as_str()), &[]);
+        let heard = film.sound.len() as f64 / 48e3;
+        println!("{file:?}: {heard} s");
+        assert!((film.duration - file.duration_ms as f64 / 1e3).abs() < 1.2, "{} s of {file:?}", film.duration);
+    }
+    assert!(manifest.files[1].duration_ms > 2000, "what was written plays: {manifest:?}");
 }

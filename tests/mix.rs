@@ -133,6 +133,7 @@ fn spec() -> Spec {
         format: Choice::default().resolve(Codec::Vp8).unwrap(),
         room,
         so_far: Vec::new(),
+        feeds: Vec::new(),
         pre_roll: Duration::ZERO,
         kept_since: None,
         layout: None,

@@ -8,7 +8,7 @@ mod folder;
 #[path = "recording/served.rs"]
 mod served;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,7 @@ async fn start(server: &Server) -> (String, Instant) {
 async fn start_as(server: &Server, format: &Value) -> (String, Instant) {
     let (status, entry) = server.post("/api/v1/rooms/tea/recordings", format).await;
     assert_eq!((status, &entry["room"]), (201, &json!("tea")), "{entry}");
+    assert!(entry["files"][0]["name"].is_string(), "its file is named at once: {entry}");
     (entry["id"].as_str().expect("an id").to_owned(), Instant::now())
 }
 
@@ -238,14 +239,6 @@ fn a_layout_is_chosen_for_each_recording_and_whoever_speaks_is_large_in_one() {
         }
         assert!(film.longest_picture() < 0.2, "{}", film.longest_picture());
     });
-}
-
-fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let entries =
-        std::fs::read_dir(folder).expect("the folder of recordings").map(|entry| entry.expect("an entry").path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let below = folders.iter().flat_map(|folder| files_in(folder));
-    files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "mp4")).chain(below).collect()
 }
 
 #[test]
@@ -467,27 +460,57 @@ fn a_recording_may_be_stopped_while_it_is_held() {
 #[test]
 fn a_server_told_to_end_finishes_its_recordings() {
     lab::run(|lab| async move {
-        let server = Server::start(&lab).await;
+        let config = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
+        // Cheap enough for three mixes on two cores.
+        std::fs::write(config.path(), "[mix]\nwidth = 640\nheight = 360\n").expect("a file");
+        let server = Server::start_with(&lab, &["--config", config.path().to_str().expect("a path")]).await;
         let people = company(&server, 2).await;
-        let (id, begun) = start(&server).await;
+        let mut alone = Vec::new();
+        for (index, room) in ["milk", "wine"].into_iter().enumerate() {
+            alone.push(Participant::join(&server, room, "p", Options::of(2 + index)).await);
+        }
+        let rooms = [
+            ("tea", json!({"kind": "mixed"})),
+            ("tea", json!({"kind": "individual"})),
+            ("milk", json!({"kind": "multitrack"})),
+            ("wine", json!({"kind": "mixed", "container": "mkv"})),
+        ];
+        let (mut running, mut running_names) = (Vec::new(), Vec::new());
+        for (room, format) in rooms {
+            let (status, entry) = server.post(&format!("/api/v1/rooms/{room}/recordings"), &format).await;
+            assert_eq!(status, 201, "{entry}");
+            let named = |file: &Value| file["name"].as_str().expect("a name").to_owned();
+            running_names.push(entry["files"].as_array().expect("files").iter().map(named).collect::<Vec<_>>());
+            running.push((entry["id"].as_str().expect("an id").to_owned(), Instant::now()));
+        }
+        // The answer to the start names a file for each of the two, and for a mix.
+        let named: Vec<_> = running_names.iter().map(Vec::len).collect();
+        assert_eq!(named, [1, 2, 2, 1], "{running_names:?}");
         people[0].watch(&people[1], 4).await;
-        let wall = begun.elapsed().as_secs_f64();
+        let held = hold(&server, &running[3].0, "pause", "paused").await;
+        people[0].watch(&people[1], 1).await;
+        let told = Instant::now();
         server.signal("TERM");
+        let log = server.follow_log();
         let (status, recordings) = server.ended(Duration::from_secs(20)).await;
         assert!(status.success(), "{status}");
-        let files = files_in(recordings.path());
-        assert_eq!(files.len(), 1, "{files:?}");
-        let film = Recording::open(&files[0], &[]);
-        assert!((film.duration - wall).abs() < 1.0, "{} of {wall} s", film.duration);
+        // No room waits for another to have finished its files.
+        let said = |room: &str, word: &str| {
+            let is = |line: &String| line.contains(room) && line.ends_with(word);
+            log.borrow().iter().position(is).unwrap_or_else(|| panic!("{room} said nothing of {word}"))
+        };
+        let began = said("tea", " closing").max(said("milk", " closing"));
+        assert!(began < said("tea", " closed").min(said("milk", " closed")), "rooms close at once");
 
         // One that ended four days ago, when three are what it is kept for.
         let folder = recordings.path().to_owned();
+        let (id, file) = (&running[0].0, &running_names[0][0]);
         let manifest = std::fs::read_to_string(folder.join(format!("{id}.json"))).expect("a manifest");
         let old = id.replace(|digit: char| digit.is_ascii_alphabetic(), "0");
-        let mut manifest: Value = serde_json::from_str(&manifest.replace(&id, &old)).expect("JSON");
+        let mut manifest: Value = serde_json::from_str(&manifest.replace(id, &old)).expect("JSON");
         manifest["endedAt"] = json!(manifest["endedAt"].as_u64().expect("a time") - 4 * 24 * 60 * 60 * 1000);
         std::fs::write(folder.join(format!("{old}.json")), manifest.to_string()).expect("written");
-        std::fs::copy(&files[0], folder.join(format!("{old}.mp4"))).expect("copied");
+        std::fs::copy(folder.join(file), folder.join(format!("{old}.mp4"))).expect("copied");
         let config = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
         std::fs::write(config.path(), "[disk]\nkeep_days = 3\n").expect("written");
         let again = Server::start_in(&lab, recordings, &["--config", config.path().to_str().expect("text")]).await;
@@ -495,12 +518,21 @@ fn a_server_told_to_end_finishes_its_recordings() {
         let left = ["json", "mp4"].map(|end| folder.join(format!("{old}.{end}")).exists());
         assert_eq!(left, [false, false], "too old, with all that belongs to it");
         let (_, list) = again.get("/api/v1/recordings").await;
-        assert_eq!(list["recordings"].as_array().map(Vec::len), Some(1), "{list}");
-        assert_eq!(
-            (&list["recordings"][0]["id"], &list["recordings"][0]["state"]),
-            (&json!(id), &json!("complete")),
-            "{list}"
-        );
+        assert_eq!(list["recordings"].as_array().map(Vec::len), Some(running.len()), "{list}");
+        for (index, (id, begun)) in running.into_iter().enumerate() {
+            let (_, entry) = again.get(&format!("/api/v1/recordings/{id}")).await;
+            assert_eq!((&entry["state"], &entry["error"]), (&json!("complete"), &Value::Null), "{entry}");
+            let files = entry["files"].as_array().expect("files");
+            assert_eq!(files.len(), if index == 1 { 2 } else { 1 }, "{entry}");
+            let wall = (if index == 3 { held } else { told } - begun).as_secs_f64();
+            for file in files {
+                let name = file["name"].as_str().expect("a name");
+                assert!(running_names[index].iter().any(|known| known == name), "{running_names:?}: {entry}");
+                let media = again.download(&format!("/api/v1/recordings/{id}/files/{name}")).await;
+                let film = Recording::open(media.path(), &[]);
+                assert!((film.duration - wall).abs() < 1.0, "{} of {wall} s: {entry}", film.duration);
+            }
+        }
     });
 }
 
@@ -579,6 +611,7 @@ fn a_disk_that_fills_up_ends_recordings_in_time_and_takes_no_new_ones() {
         people[0].watch(&people[1], 1).await;
         stop(&server, &low).await;
         std::fs::write(&other, vec![0; 50_000_000]).expect("room for it");
+        server.wait_for_log("the disk is filling up", Duration::from_secs(10)).await;
         let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({"kind": "audio"})).await;
         assert_eq!((status, &error["code"]), (507, &json!("disk_full")), "{error}");
         let (_, entry) = server.get(&format!("/api/v1/recordings/{id}")).await;
@@ -634,6 +667,32 @@ fn a_disk_that_is_full_costs_what_no_longer_fits_and_nothing_else() {
 }
 
 #[test]
+fn a_mix_that_fails_ends_what_records_it_and_nothing_else() {
+    lab::run(|lab| async move {
+        let texts = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(texts.path().join("mix")).expect("a folder");
+        let video = include_str!("../pipelines/mix/video.launch");
+        let video = video.replace("! capsfilter name=out", "! identity error-after=150 ! capsfilter name=out");
+        std::fs::write(texts.path().join("mix/video.launch"), video).expect("a file");
+        let server = Server::start_with(&lab, &["--pipelines", texts.path().to_str().expect("a path")]).await;
+        let people = company(&server, 2).await;
+        let (individual, _) = start_as(&server, &json!({"kind": "individual"})).await;
+        let (mixed, _) = start(&server).await;
+        let ended = |entry: &Value| entry["endedAt"].is_u64();
+        let entry = server.get_until(&format!("/api/v1/recordings/{mixed}"), Duration::from_secs(30), ended).await;
+        assert_eq!(entry["state"], json!("complete"), "{entry}");
+        assert!(entry["error"].as_str().is_some_and(|reason| reason.contains("the mix failed")), "{entry}");
+        let stopped = people[0].client.wait_for_event("recordingStopped").await;
+        assert_eq!(stopped["id"], json!(mixed), "people are told");
+        people[0].watch(&people[1], 1).await;
+        let entry = stop(&server, &individual).await;
+        assert_eq!((&entry["error"], entry["files"].as_array().map(Vec::len)), (&Value::Null, Some(2)), "{entry}");
+        let file = server.download(&format!("/api/v1/recordings/{mixed}/file")).await;
+        assert!(Recording::open(file.path(), &[]).duration > 1.0);
+    });
+}
+
+#[test]
 fn a_recording_stops_when_the_room_empties() {
     lab::run(|lab| async move {
         let server = Server::start(&lab).await;
@@ -670,6 +729,8 @@ fn files_are_served_in_ranges_and_wrong_requests_get_words() {
         assert!(status == 404 && error["code"].is_string(), "{status} {error}");
 
         let people = company(&server, 2).await;
+        let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!("x".repeat(70_000))).await;
+        assert_eq!((status, &error["code"]), (413, &json!("too_large")), "{error}");
         let (id, _) = start(&server).await;
         let (status, error) = server.post("/api/v1/rooms/tea/recordings", &json!({})).await;
         assert_eq!((status, error["code"].is_string()), (409, true), "a second recording: {error}");

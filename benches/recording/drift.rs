@@ -54,7 +54,7 @@ pub(crate) async fn run(lab: &Lab, options: &Options, report: &Report) {
 /// For each look the mean offset in the first `part` seconds of a file and in the last.
 fn ends(path: &Path, looks: &[Look], part: f64) -> Vec<[f64; 2]> {
     let folder = tempfile::tempdir().expect("a folder");
-    let cut = |name: &str, from: [&str; 2], length: &str| {
+    let cut = |name: &str, from: &[&str], length: &str| {
         let copy = folder.path().join(name);
         let mut command = Command::new("ffmpeg");
         command.args(["-v", "error", "-y"]).args(from).arg("-i").arg(path);
@@ -64,7 +64,7 @@ fn ends(path: &Path, looks: &[Look], part: f64) -> Vec<[f64; 2]> {
         copy
     };
     let (length, back) = (part.to_string(), format!("-{part}"));
-    let parts = [cut("first.mkv", ["-ss", "0"], &length), cut("last.mkv", ["-sseof", &back], &length)];
+    let parts = [cut("first.mkv", &[], &length), cut("last.mkv", &["-sseof", &back], &length)];
     let offsets = parts.map(|part| means(&part, looks));
     (0..looks.len()).map(|index| [offsets[0][index], offsets[1][index]]).collect()
 }

@@ -111,6 +111,9 @@ pub struct MediaFile {
     /// How many packets were lost on the way into the file, since the disk was too slow for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dropped: u64,
+    /// Why something is missing in it, or it could not be written to its end; what was written plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
@@ -121,7 +124,17 @@ pub(super) fn is_zero(number: &u64) -> bool {
 impl MediaFile {
     /// A file that begins `start_ms` after its recording.
     pub(super) fn new(name: FileName, streams: Vec<Stream>, start_ms: u64) -> Self {
-        Self { name, streams, start_ms, duration_ms: 0, bytes: 0, sha256: None, gaps: Vec::new(), dropped: 0 }
+        Self {
+            name,
+            streams,
+            start_ms,
+            duration_ms: 0,
+            bytes: 0,
+            sha256: None,
+            gaps: Vec::new(),
+            dropped: 0,
+            error: None,
+        }
     }
 
     /// Whether there are pictures in it.

@@ -6,6 +6,7 @@
 //! File names are made of identifiers only; what people typed is in the manifest beside the file.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -25,6 +26,10 @@ use crate::media::pipeline::Pipeline;
 use crate::mix::layout::Layout;
 use crate::mix::{Encoded, Placed};
 
+/// How much may wait for a recording's task. What happens in a room leaves some places to what is asked of it.
+const COMMANDS: usize = 1024;
+const RESERVED: usize = 256;
+
 /// What is to be recorded.
 #[derive(Debug, Clone)]
 pub struct Spec {
@@ -34,8 +39,10 @@ pub struct Spec {
     pub format: Format,
     /// The room.
     pub room: RoomName,
-    /// How things were when it begins, and what has happened since, in milliseconds since 1970.
+    /// How things were when it begins, and what has happened since, in milliseconds of the running time.
     pub so_far: Vec<(u64, Happening)>,
+    /// What everybody sends, if that is recorded.
+    pub feeds: Vec<Feed>,
     /// How long before now it begins, as far as was kept.
     pub pre_roll: Duration,
     /// The running time since when anything is kept of what everybody sends.
@@ -51,46 +58,109 @@ pub struct Spec {
 /// What the recording's task is told.
 #[derive(Debug)]
 pub(super) enum Command {
-    Happened(Happening),
+    Happened {
+        moment: gst::ClockTime,
+        happening: Happening,
+    },
     Feed(Feed),
-    Pause { moment: gst::ClockTime, done: oneshot::Sender<Manifest> },
-    Resume { moment: gst::ClockTime, done: oneshot::Sender<Manifest> },
-    Stop,
+    Pause {
+        moment: gst::ClockTime,
+        done: oneshot::Sender<Manifest>,
+    },
+    Resume {
+        moment: gst::ClockTime,
+        done: oneshot::Sender<Manifest>,
+    },
+    /// End, of itself or for a reason.
+    Stop(Option<String>),
+}
+
+/// What the recording's task is told, and how much of it was lost.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) lost: Arc<AtomicU64>,
 }
 
 /// A running recording. Dropping it stops it as well, but then nobody knows when the file is whole.
 #[derive(Debug)]
 pub struct Recording {
     id: RecordingId,
-    began: Option<gst::ClockTime>,
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
+    lost: Arc<AtomicU64>,
     manifest: watch::Receiver<Manifest>,
 }
 
-impl Recording {
-    /// Begins to record what is `encoded` of a mix, the leading stream first, and what it is [fed](Self::feed), into new
-    /// files in the catalogue's folder. Must be called within a Tokio runtime.
+/// What is left to be done for a recording to begin. Dropping it ends the recording before it does.
+#[derive(Debug)]
+pub struct Start {
+    spec: Spec,
+    inbox: Inbox,
+    manifest: watch::Sender<Manifest>,
+}
+
+impl Start {
+    /// Lets the manifest say how the picture of the mix is arranged.
+    pub fn arrange(&mut self, layout: watch::Receiver<Vec<Placed>>) {
+        self.spec.placements = Some(layout);
+    }
+
+    /// Begins to record what is `encoded` of a mix, the leading stream first, and what is sent, into new files in the
+    /// catalogue's folder, and gives what is known then: the names of its files, too. Must be called within a Tokio
+    /// runtime. Whoever gives this up half-way finds no recording.
     ///
     /// # Errors
-    /// When there is too little space, the file cannot be made or the pipeline does not play.
+    /// When there is too little space, a file cannot be made or the pipeline does not play.
+    pub async fn run(
+        self,
+        catalogue: &Arc<Catalogue>,
+        descriptions: &Descriptions,
+        encoded: Vec<Encoded>,
+    ) -> Result<Manifest, OutputError> {
+        let Self { spec, inbox, manifest } = self;
+        let (catalogue, descriptions) = (Arc::clone(catalogue), descriptions.clone());
+        let (say, begun) = oneshot::channel();
+        // Files and state changes block.
+        tokio::task::spawn_blocking(move || {
+            if let Err(Ok(take)) = say.send(Take::begin(spec, catalogue, &descriptions, encoded)) {
+                take.discard();
+            }
+        });
+        let take = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
+        let begun = take.manifest.brief();
+        let (say, listed) = oneshot::channel();
+        tokio::spawn(take.run(inbox, manifest, say));
+        // Whoever is told of it finds it on the list.
+        let _ = listed.await;
+        Ok(begun)
+    }
+}
+
+impl Recording {
+    /// A recording that is yet to [start](Start::run). What it is told waits until then.
+    #[must_use]
+    pub fn new(spec: Spec) -> (Self, Start) {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let lost = Arc::new(AtomicU64::new(0));
+        let mut known = Manifest::new(spec.id.clone(), spec.room.to_string(), spec.format);
+        known.layout = spec.layout.clone();
+        let (sender, manifest) = watch::channel(known);
+        let recording = Self { id: spec.id.clone(), commands, lost: Arc::clone(&lost), manifest };
+        (recording, Start { spec, inbox: Inbox { commands: inbox, lost }, manifest: sender })
+    }
+
+    /// Starts one.
+    ///
+    /// # Errors
+    /// As with [`Start::run`].
     pub async fn start(
         spec: Spec,
         catalogue: &Arc<Catalogue>,
         descriptions: &Descriptions,
         encoded: Vec<Encoded>,
     ) -> Result<Self, OutputError> {
-        let id = spec.id.clone();
-        let (catalogue, descriptions) = (Arc::clone(catalogue), descriptions.clone());
-        // Files and state changes block.
-        let begun = tokio::task::spawn_blocking(move || Take::begin(spec, catalogue, &descriptions, encoded));
-        let mut take = begun.await.map_err(|_| OutputError::Graph { step: "starting a recording" })??;
-        // Puts it on the list. A list that fails costs no recording: it is made good at the next write, or start.
-        take.write().await;
-        let (commands, inbox) = mpsc::unbounded_channel();
-        let (sender, manifest) = watch::channel(take.manifest.brief());
-        let began = take.past();
-        tokio::spawn(take.run(inbox, sender));
-        Ok(Self { id, began, commands, manifest })
+        let (recording, start) = Self::new(spec);
+        start.run(catalogue, descriptions, encoded).await.map(|_| recording)
     }
 
     /// Its identifier.
@@ -99,27 +169,38 @@ impl Recording {
         &self.id
     }
 
-    /// The running time of its beginning, if that was before it was asked for.
-    #[must_use]
-    pub fn began(&self) -> Option<gst::ClockTime> {
-        self.began
-    }
-
     /// What is known about it. It changes when the recording is held, goes on, or ends, by itself or not.
     #[must_use]
     pub fn manifest(&self) -> watch::Receiver<Manifest> {
         self.manifest.clone()
     }
 
-    /// Notes that something happened just now.
+    /// Notes that something happened just now. Where its task is far behind, that is counted only.
     pub fn happened(&self, happening: Happening) {
-        // After the end there is nothing to note.
-        let _ = self.commands.send(Command::Happened(happening));
+        let command = Command::Happened { moment: Pipeline::running_time(), happening };
+        if self.commands.capacity() > RESERVED {
+            self.send(command);
+        } else {
+            self.lose();
+        }
     }
 
     /// Takes in a track of somebody, if it records individual ones, until the track is muted, unpublished or replaced.
     pub fn feed(&self, feed: Feed) {
-        let _ = self.commands.send(Command::Feed(feed));
+        self.send(Command::Feed(feed));
+    }
+
+    fn send(&self, command: Command) {
+        // After the end there is nothing to note.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.commands.try_send(command) {
+            self.lose();
+        }
+    }
+
+    fn lose(&self) {
+        if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::error!(recording = %self.id, "a recording is so far behind that it loses what happens: is the disk slow?");
+        }
     }
 
     /// Holds it from this moment on, or lets it go on, and gives what is known of it once that is
@@ -128,14 +209,30 @@ impl Recording {
         let (done, noted) = oneshot::channel();
         let moment = Pipeline::running_time();
         let command = if paused { Command::Pause { moment, done } } else { Command::Resume { moment, done } };
-        // Not taken once it has ended; then `noted` says so.
-        let _ = self.commands.send(command);
-        async { noted.await.ok() }
+        // Now, before what is told later, if there is a place.
+        let refused = self.commands.try_send(command).err();
+        let commands = self.commands.clone();
+        async move {
+            if let Some(mpsc::error::TrySendError::Full(command)) = refused {
+                let _ = commands.send(command).await;
+            }
+            drop(commands);
+            noted.await.ok()
+        }
     }
 
     /// Ends it, and returns once the file is whole, or has failed.
-    pub async fn stop(mut self) -> Manifest {
-        let _ = self.commands.send(Command::Stop);
+    pub async fn stop(self) -> Manifest {
+        self.end(None).await
+    }
+
+    /// Ends it for a `reason` that its owner has to know, as [`stop`](Self::stop) does.
+    pub async fn stop_because(self, reason: String) -> Manifest {
+        self.end(Some(reason)).await
+    }
+
+    async fn end(mut self, reason: Option<String>) -> Manifest {
+        let _ = self.commands.send(Command::Stop(reason)).await;
         // An error means that the task has ended, and the last manifest is the final one.
         let _ = self.manifest.wait_for(|manifest| !manifest.state.is_running()).await;
         self.manifest.borrow().clone()

@@ -1,5 +1,6 @@
 //! What is served over HTTP: the page, the API, the Socket.IO client, health. Composition only; each route has its file.
 
+mod body;
 mod error;
 mod leave;
 pub mod origin;

@@ -27,7 +27,7 @@ use warp::Filter;
 use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
-use super::{Api, error};
+use super::{Api, body, error};
 use crate::egress::OutputError;
 use crate::egress::catalogue;
 use crate::egress::format::Choice;
@@ -41,7 +41,7 @@ pub(super) fn routes(
     let api = warp::any().map(move || api.clone());
     let start = warp::path!("api" / "v1" / "rooms" / String / "recordings")
         .and(warp::post())
-        .and(warp::body::bytes())
+        .and(body::limited())
         .and(api.clone())
         .then(start);
     let stop = warp::path!("api" / "v1" / "recordings" / String / "stop").and(warp::post()).and(api.clone()).then(stop);
@@ -121,30 +121,30 @@ async fn start(room: String, body: Bytes, api: Api) -> Response {
 
 async fn stop(id: String, api: Api) -> Response {
     let id = RecordingId::from_remote(&id);
-    let manifest = match found(&id, api.catalogue.get(&id).await) {
-        Ok(manifest) => manifest,
-        Err(refusal) => return refusal,
-    };
-    if !manifest.state.is_running() {
-        // Stopping twice is not an error: the caller gets what it wants to know.
-        return warp::reply::json(&manifest).into_response();
+    // A room knows its recordings even where they could not be put on the list.
+    if let Some(handle) = api.registry.recording_in(&id).await {
+        match handle.stop_recording(&id).await {
+            Ok(manifest) => return warp::reply::json(&manifest).into_response(),
+            // It has just ended.
+            Err(RecordingError::NotRunning(_)) => {}
+            Err(error) => return error::recording(&error),
+        }
     }
-    let Some(handle) = api.registry.recording_in(&id).await else {
-        return error::recording(&RecordingError::NotRunning(id));
-    };
-    match handle.stop_recording(&id).await {
+    match found(&id, api.catalogue.get(&id).await) {
+        Ok(manifest) if manifest.state.is_running() => error::recording(&RecordingError::NotRunning(id)),
+        // Stopping twice is not an error: the caller gets what it wants to know.
         Ok(manifest) => warp::reply::json(&manifest).into_response(),
-        Err(error) => error::recording(&error),
+        Err(refusal) => refusal,
     }
 }
 
 async fn hold(id: String, api: Api, paused: bool) -> Response {
     let id = RecordingId::from_remote(&id);
-    if let Err(refusal) = found(&id, api.catalogue.get(&id).await) {
-        return refusal;
-    }
     let Some(handle) = api.registry.recording_in(&id).await else {
-        return error::recording(&RecordingError::NotRunning(id));
+        return match found(&id, api.catalogue.get(&id).await) {
+            Ok(_) => error::recording(&RecordingError::NotRunning(id)),
+            Err(refusal) => refusal,
+        };
     };
     match handle.pause_recording(&id, paused).await {
         Ok(manifest) => warp::reply::json(&manifest).into_response(),

@@ -113,14 +113,14 @@ impl Actor {
         listen.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                Some(command) = self.commands.recv() => self.command(command).await,
+                Some(command) = self.commands.recv() => self.command(command),
                 Some(event) = self.endpoint_events.recv() => self.endpoint_event(event),
                 Some(event) = self.bus.recv() => self.bus_event(&event),
-                Some(news) = self.news.recv() => self.recording_news(news),
+                Some(news) = self.news.recv() => self.news(news),
                 (layout, reason) = self.mixing.failed() => self.mix_failed(&layout, &reason),
                 _ = watch.tick() => {
                     self.watch();
-                    self.keep_mix().await;
+                    self.keep_mix();
                 }
                 _ = listen.tick(), if self.listens() => self.listen(),
             }
@@ -136,7 +136,7 @@ impl Actor {
         tracing::info!("closed");
     }
 
-    async fn command(&mut self, command: Command) {
+    fn command(&mut self, command: Command) {
         match command {
             Command::Join { newcomer, reply } => {
                 let joined = self.join(newcomer);
@@ -152,10 +152,8 @@ impl Actor {
             }
             Command::Disconnected { participant, session } => self.disconnected(&participant, session),
             Command::Request { participant, request, reply } => self.request(&participant, request, reply),
-            Command::StartRecording { choice, reply } => {
-                let started = self.start_recording(choice).await;
-                let _ = reply.send(started);
-            }
+            Command::StartRecording { choice, reply } => self.start_recording(choice, reply),
+            Command::Records { id, reply } => drop(reply.send(self.recordings.has(&id))),
             Command::PauseRecording { id, paused, reply } => self.pause_recording(&id, paused, reply),
             Command::StopRecording { id, reply } => self.stop_recording(&id, reply),
             Command::Close => self.close(),

@@ -67,6 +67,13 @@ pub enum Command {
         /// What is known of it then.
         reply: oneshot::Sender<Result<Manifest, RecordingError>>,
     },
+    /// Say whether a recording runs here, or is about to, or to end.
+    Records {
+        /// Which.
+        id: RecordingId,
+        /// Whether it does.
+        reply: oneshot::Sender<bool>,
+    },
     /// Hold a recording, or let it go on.
     PauseRecording {
         /// Which.

@@ -10,7 +10,7 @@ use crate::id::ParticipantId;
 /// The most that is kept of what happened lately.
 const MOST: usize = 10_000;
 
-/// What is known of everybody. Times are in milliseconds since 1970.
+/// What is known of everybody. Times are in milliseconds of the running time.
 #[derive(Debug, Default)]
 pub(super) struct Minutes {
     members: Members,
@@ -43,7 +43,9 @@ impl Minutes {
         self.settle(now);
         let mut members = self.before.clone();
         let mut so_far: Vec<_> =
-            members.0.values().flat_map(|member| changes(None, member)).map(|is| (0, is)).collect();
+            members.all.values().flat_map(|member| changes(None, member)).map(|is| (0, is)).collect();
+        // Who speaks already says so only when somebody else did meanwhile.
+        so_far.extend(members.speaker.clone().map(|speaker| (0, Happening::Speaker { participant: Some(speaker) })));
         for (at, event) in &self.lately {
             so_far.extend(members.hear(event).into_iter().map(|happened| (*at, happened)));
         }
@@ -61,20 +63,26 @@ impl Minutes {
 }
 
 #[derive(Debug, Default, Clone)]
-struct Members(BTreeMap<ParticipantId, Member>);
+struct Members {
+    all: BTreeMap<ParticipantId, Member>,
+    speaker: Option<ParticipantId>,
+}
 
 impl Members {
     fn hear(&mut self, event: &Event) -> Vec<Happening> {
         match event {
             Event::ParticipantJoined(member) | Event::ParticipantChanged(member) => {
-                let before = self.0.insert(member.id.clone(), member.clone());
+                let before = self.all.insert(member.id.clone(), member.clone());
                 changes(before.as_ref(), member)
             }
-            Event::ParticipantLeft(id) => match self.0.remove(id) {
-                Some(_) => vec![Happening::Left { participant: id.clone() }],
-                None => Vec::new(),
-            },
-            Event::Speaker(speaker) => vec![Happening::Speaker { participant: speaker.clone() }],
+            Event::ParticipantLeft(id) => {
+                self.speaker.take_if(|speaker| speaker == id);
+                self.all.remove(id).map(|_| Happening::Left { participant: id.clone() }).into_iter().collect()
+            }
+            Event::Speaker(speaker) => {
+                self.speaker.clone_from(speaker);
+                vec![Happening::Speaker { participant: speaker.clone() }]
+            }
             Event::Chat(message) => {
                 vec![Happening::Chat { participant: message.from.clone(), text: message.text.clone() }]
             }
@@ -194,5 +202,11 @@ mod tests {
         let both = [(0, joined(&ann)), (0, joined(&bob))];
         assert!(both.iter().all(|noted| so_far[..2].contains(noted)) && so_far[2] == (1500, left(&ann)), "{so_far:?}");
         assert_eq!(minutes.so_far(2500), [(0, joined(&bob))]);
+        let speaks = |speaker: Option<&Member>| speaker.map(|member| member.id.clone());
+        minutes.hear(3000, &Event::Speaker(speaks(Some(&bob))));
+        let speaking = Happening::Speaker { participant: speaks(Some(&bob)) };
+        assert_eq!(minutes.so_far(9000), [(0, joined(&bob)), (0, speaking)]);
+        minutes.hear(9500, &Event::Speaker(None));
+        assert_eq!(minutes.so_far(19_000), [(0, joined(&bob))]);
     }
 }

@@ -1,6 +1,7 @@
 //! The part of the room's task that mixes: a mix for each layout, which runs only while something wants it, or might want
 //! what has been.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::select_all;
@@ -8,6 +9,8 @@ use gstreamer::prelude::*;
 
 use super::actor::Actor;
 use super::publication::Publication;
+use super::recordings::News;
+use super::starting::START_WITHIN;
 use super::{Member, RecordingError, Source};
 use crate::config;
 use crate::egress::format::Format;
@@ -28,6 +31,10 @@ const MOST_MIXES: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Mixing {
     running: Vec<Running>,
+    /// The layouts of those that are about to run.
+    starting: Vec<Layout>,
+    /// Whether what is kept is about to be encoded.
+    is_keeping: bool,
     /// What is encoded and kept for recordings that begin before they are asked for.
     kept: Vec<Encoded>,
     /// When the one that is kept failed last: it is not tried again at once.
@@ -39,13 +46,13 @@ pub(super) struct Mixing {
 #[derive(Debug)]
 struct Running {
     layout: Layout,
-    mix: Mix,
+    mix: Arc<Mix>,
 }
 
 impl Mixing {
     /// The mix of a layout.
-    pub(super) fn mix(&self, layout: &Layout) -> Option<&Mix> {
-        self.running.iter().find(|running| running.layout == *layout).map(|running| &running.mix)
+    pub(super) fn handle(&self, layout: &Layout) -> Option<Arc<Mix>> {
+        self.running.iter().find(|running| running.layout == *layout).map(|running| Arc::clone(&running.mix))
     }
 
     /// Whether there is any.
@@ -61,6 +68,11 @@ impl Mixing {
     /// Whether one has to be told who speaks.
     pub(super) fn follows_speaker(&self) -> bool {
         self.running.iter().any(|running| running.layout.follows_speaker())
+    }
+
+    /// One failed, and is not tried again at once.
+    fn rest(&mut self) {
+        self.failed_at = Some(Instant::now());
     }
 
     /// Gives somebody a tile.
@@ -127,20 +139,45 @@ impl Actor {
         let layout = wanted.unwrap_or_default();
         let checked = layout.check(canvas(&self.context.config.mix, &layout));
         checked.map_err(|error| RecordingError::Format(error.to_string()))?;
-        if self.mixing.mix(&layout).is_none() && self.mixing.running.len() >= MOST_MIXES {
+        let mixes = self.mixing.running.iter().map(|running| &running.layout).chain(&self.mixing.starting);
+        if mixes.clone().all(|mixed| *mixed != layout) && mixes.count() >= MOST_MIXES {
             return Err(RecordingError::TooManyMixes(MOST_MIXES));
         }
         Ok(Some(layout))
     }
 
-    /// Lets the mix of a layout run, if it does not.
-    pub(super) async fn start_mix(&mut self, layout: &Layout) -> Result<(), MixError> {
-        if self.mixing.mix(layout).is_some() {
-            return Ok(());
+    /// Starts the mix of a layout, unless that is done or under way. It takes its time: the room is told by [`News::Mix`].
+    pub(super) fn start_mix(&mut self, layout: &Layout) {
+        if self.mixing.handle(layout).is_some() || self.mixing.starting.contains(layout) {
+            return;
         }
+        self.mixing.starting.push(layout.clone());
         let settings = MixSettings { values: values(&self.context.config.mix, layout), ..MixSettings::default() };
         let name = format!("mix-{layout}-{}", self.pipeline.gst().name());
-        let mix = Mix::start(&name, settings, &self.context.descriptions).await?;
+        let (descriptions, news) = (Arc::clone(&self.context.descriptions), self.recordings.news.clone());
+        let layout = layout.clone();
+        tokio::spawn(async move {
+            let started = tokio::time::timeout(START_WITHIN, Mix::start(&name, settings, &descriptions)).await;
+            let _ = news.send(News::Mix(layout, started.unwrap_or(Err(MixError::Ended)))).await;
+        });
+    }
+
+    /// A mix has started, or has not: what waits for it begins, or does not.
+    pub(super) fn mix_started(&mut self, layout: Layout, started: Result<Mix, MixError>) {
+        self.mixing.starting.retain(|starting| *starting != layout);
+        if let Err(error) = started.and_then(|mix| self.fill_mix(&layout, mix)) {
+            tracing::error!(%error, %layout, "there is no mix");
+            self.mixing.rest();
+            return self.refuse_recordings(&layout, &error);
+        }
+        self.begin_recordings();
+        self.keep_mix();
+        if !self.keeps_mix() {
+            self.end_idle_mixes();
+        }
+    }
+
+    fn fill_mix(&mut self, layout: &Layout, mix: Mix) -> Result<(), MixError> {
         mix.set_layout(layout)?;
         for participant in self.participants.values() {
             mix.add_participant(&participant.id, &participant.name)?;
@@ -148,7 +185,7 @@ impl Actor {
         if let Some(speaker) = &self.mixing.spoke {
             mix.set_speaker(speaker)?;
         }
-        self.mixing.running.push(Running { layout: layout.clone(), mix });
+        self.mixing.running.push(Running { layout: layout.clone(), mix: Arc::new(mix) });
         let everybody: Vec<_> = self.participants.keys().cloned().collect();
         for id in everybody {
             for source in Source::ALL {
@@ -159,31 +196,46 @@ impl Actor {
         Ok(())
     }
 
-    /// Lets the mix run and be kept, if recordings are to begin before they are asked for.
-    pub(super) async fn keep_mix(&mut self) {
-        let rests = self.mixing.failed_at.is_some_and(|failed| failed.elapsed() < REST);
-        if !self.keeps_past() || !self.context.config.recording.pre_roll_mix || self.mixing.is_kept() || rests {
-            return;
-        }
-        if let Err(error) = self.try_to_keep_mix().await {
-            tracing::error!(%error, "recordings will begin when they are asked for: no mix is kept");
-            self.mixing.kept.clear();
-            self.mixing.failed_at = Some(Instant::now());
-        }
+    /// Whether a mix is wanted that nothing records yet.
+    fn keeps_mix(&self) -> bool {
+        self.keeps_past() && self.context.config.recording.pre_roll_mix
     }
 
-    async fn try_to_keep_mix(&mut self) -> Result<(), MixError> {
-        let layout = Layout::default();
-        self.start_mix(&layout).await?;
-        let length = self.pre_roll() + SLACK;
-        for encoding in [Encoding::H264, Encoding::Aac] {
-            let mix = self.mixing.mix(&layout).ok_or(MixError::Ended)?;
-            let encoded = mix.encode(encoding).await?;
-            // Encoders make keyframes of their own accord.
-            encoded.outlet().keep(length, None);
-            self.mixing.kept.push(encoded);
+    /// Lets the mix run and be kept, if recordings are to begin before they are asked for.
+    pub(super) fn keep_mix(&mut self) {
+        let rests = self.mixing.failed_at.is_some_and(|failed| failed.elapsed() < REST);
+        if !self.keeps_mix() || self.mixing.is_kept() || self.mixing.is_keeping || rests {
+            return;
         }
-        Ok(())
+        let layout = Layout::default();
+        let Some(mix) = self.mixing.handle(&layout) else { return self.start_mix(&layout) };
+        self.mixing.is_keeping = true;
+        let news = self.recordings.news.clone();
+        tokio::spawn(async move {
+            let kept = tokio::time::timeout(START_WITHIN, encode(&mix)).await.unwrap_or(Err(MixError::Ended));
+            let _ = news.send(News::Kept(mix, kept)).await;
+        });
+    }
+
+    /// What is kept of the mix is encoded now, or is not.
+    pub(super) fn mix_kept(&mut self, mix: &Arc<Mix>, kept: Result<Vec<Encoded>, MixError>) {
+        self.mixing.is_keeping = false;
+        // It may have failed meanwhile.
+        if !self.mixing.handle(&Layout::default()).is_some_and(|now| Arc::ptr_eq(&now, mix)) {
+            return;
+        }
+        match kept {
+            Ok(kept) => {
+                let length = self.pre_roll() + SLACK;
+                // Encoders make keyframes of their own accord.
+                kept.iter().for_each(|encoded| encoded.outlet().keep(length, None));
+                self.mixing.kept = kept;
+            }
+            Err(error) => {
+                tracing::error!(%error, "recordings will begin when they are asked for: no mix is kept");
+                self.mixing.rest();
+            }
+        }
     }
 
     /// How long before it is asked for a recording begins.
@@ -219,7 +271,7 @@ impl Actor {
     /// Gives all mixes a track, or only that of a layout, if it is there and not muted.
     fn feed_mixes(&mut self, id: &ParticipantId, source: Source, only: Option<&Layout>) {
         let wanted = |running: &&Running| only.is_none_or(|only| running.layout == *only);
-        let mixes: Vec<&Mix> = self.mixing.running.iter().filter(wanted).map(|running| &running.mix).collect();
+        let mixes: Vec<&Mix> = self.mixing.running.iter().filter(wanted).map(|running| &*running.mix).collect();
         if mixes.is_empty() {
             return;
         }
@@ -264,7 +316,8 @@ impl Actor {
     /// Ends the mixes that nothing wants any more.
     pub(super) fn end_idle_mixes(&mut self) {
         let (recordings, is_kept) = (&self.recordings, self.mixing.is_kept());
-        let wanted = |layout: &Layout| recordings.takes(layout) || is_kept && *layout == Layout::default();
+        let keeps = is_kept || self.mixing.is_keeping;
+        let wanted = |layout: &Layout| recordings.takes(layout) || keeps && *layout == Layout::default();
         self.mixing.running.retain(|running| wanted(&running.layout));
         if self.mixing.is_running() || self.recordings.is_active() || self.keeps_past() {
             return;
@@ -278,12 +331,18 @@ impl Actor {
     /// Ends a mix that is of no further use, and what takes it.
     pub(super) fn mix_failed(&mut self, layout: &Layout, reason: &str) {
         tracing::error!(reason, %layout, "the mix failed: what records it ends");
-        self.end_recordings_of(layout);
+        self.end_recordings_of(layout, reason);
         self.mixing.running.retain(|running| running.layout != *layout);
         if *layout == Layout::default() {
             self.mixing.kept.clear();
+            self.mixing.rest();
         }
     }
+}
+
+/// What is kept of a mix.
+async fn encode(mix: &Mix) -> Result<Vec<Encoded>, MixError> {
+    Ok(vec![mix.encode(Encoding::H264).await?, mix.encode(Encoding::Aac).await?])
 }
 
 /// The tile that shows a track: a shared screen has one beside its owner's.

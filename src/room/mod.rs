@@ -5,7 +5,8 @@
 //!
 //! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
 //! looks at what, and how large). The task, `actor`, is spread over files by what it does: `presence` (who is here),
-//! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `recordings`.
+//! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `recordings`,
+//! `starting`.
 
 mod actor;
 mod chat;
@@ -27,6 +28,7 @@ mod registry;
 mod slots;
 mod speakers;
 mod stage;
+mod starting;
 mod tracks;
 mod view;
 
@@ -87,6 +89,13 @@ impl RoomHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::StartRecording { choice, reply }).await;
         answer.await.unwrap_or_else(|_| Err(RecordingError::NoRoom(self.name.to_string())))
+    }
+
+    /// Whether a recording runs here, or is about to, or to end.
+    async fn records(&self, id: &RecordingId) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Records { id: id.clone(), reply }).await;
+        answer.await.unwrap_or(false)
     }
 
     /// Holds a recording, or lets it go on.

@@ -159,6 +159,7 @@ impl Actor {
     }
 
     pub(super) fn close(&mut self) {
+        tracing::info!("closing");
         self.closing = true;
         for (_, newcomer) in std::mem::take(&mut self.waiting) {
             let _ = newcomer.events.try_send(Event::Removed(Removal::Closing));

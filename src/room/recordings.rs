@@ -1,8 +1,9 @@
 //! The part of the room's task that records: several recordings at once, one of each format and layout.
 //!
-//! Finalising a file takes time, which the room must not wait for: a task of its own waits for the recording's end,
-//! whatever the reason, and sends [`News`] to the room.
+//! Beginning and finalising a file take time, which the room must not wait for: a task of its own waits for the recording's
+//! beginning and for its end, whatever the reason, and sends [`News`] to the room. What happens meanwhile waits for it.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use gstreamer as gst;
@@ -10,45 +11,58 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
 use super::minutes::Minutes;
-use super::participant::Participant;
 use super::publication::Publication;
-use super::registry::RoomContext;
 use super::{Event, RecordingError, Running, Source};
-use crate::config;
-use crate::egress::OutputError;
-use crate::egress::format::Choice;
 use crate::egress::individual::Feed;
 use crate::egress::manifest::{Manifest, State, unix_ms};
-use crate::egress::recording::{Recording, Spec};
-use crate::egress::space::Limits;
+use crate::egress::recording::{Recording, Start};
 use crate::id::{ParticipantId, RecordingId};
+use crate::media::pipeline::Pipeline;
 use crate::mix::layout::Layout;
-use crate::mix::{Mix, MixError};
+use crate::mix::{Encoded, Mix, MixError};
 
 /// Where what became of a recording goes.
 pub(super) type Reply = oneshot::Sender<Result<Manifest, RecordingError>>;
 
-/// News of a recording: it is held, goes on, or its file is finalised, or lost.
+/// What the room waits for without standing still.
 #[derive(Debug)]
-pub(super) struct News(Manifest);
+pub(super) enum News {
+    /// A recording is held, goes on, or its file is finalised, or lost.
+    Changed(Manifest),
+    /// A recording has begun, or has not.
+    Begun(RecordingId, Result<Manifest, RecordingError>),
+    /// The mix of a layout has started, or has not.
+    Mix(Layout, Result<Mix, MixError>),
+    /// What is kept of a mix is encoded now, or is not.
+    Kept(Arc<Mix>, Result<Vec<Encoded>, MixError>),
+}
 
 /// What the room records.
 #[derive(Debug)]
 pub(super) struct Recordings {
-    active: Vec<Active>,
-    minutes: Minutes,
-    news: mpsc::Sender<News>,
+    pub(super) active: Vec<Active>,
+    pub(super) minutes: Minutes,
+    pub(super) news: mpsc::Sender<News>,
 }
 
 /// A recording, from its start to its finalised file.
 #[derive(Debug)]
-struct Active {
-    manifest: Manifest,
+pub(super) struct Active {
+    pub(super) manifest: Manifest,
     /// The layout of the mix that it takes.
-    mixed: Option<Layout>,
+    pub(super) mixed: Option<Layout>,
     /// Taken when it is stopped; the file is then being finalised.
-    recording: Option<Recording>,
-    waiting: Vec<Reply>,
+    pub(super) recording: Option<Recording>,
+    /// Until it has begun.
+    pub(super) starting: Option<Starting>,
+    pub(super) waiting: Vec<Reply>,
+}
+
+/// Who waits for a recording to begin, and what is left to be done: until there is a mix, where it needs one.
+#[derive(Debug)]
+pub(super) struct Starting {
+    pub(super) reply: Reply,
+    pub(super) start: Option<Start>,
 }
 
 impl Active {
@@ -57,6 +71,17 @@ impl Active {
             // Whoever waits for the end hears of it by `News`.
             tokio::spawn(recording.stop());
         }
+    }
+
+    fn stop_because(&mut self, reason: &str) {
+        if let Some(recording) = self.recording.take() {
+            tokio::spawn(recording.stop_because(reason.to_owned()));
+        }
+    }
+
+    /// Whether it waits for a mix to begin with.
+    pub(super) fn waits_for_mix(&self) -> bool {
+        self.mixed.is_some() && self.starting.as_ref().is_some_and(|starting| starting.start.is_some())
     }
 }
 
@@ -69,12 +94,13 @@ impl Recordings {
         (Self { active: Vec::new(), minutes: Minutes::new(kept), news }, receiver)
     }
 
-    /// The recordings that people are to be told of, in the order in which they began.
+    /// The recordings that people are to be told of, in the order in which they were asked for.
     pub(super) fn running(&self) -> Vec<Running> {
-        self.active.iter().filter(|active| active.recording.is_some()).map(|active| running(&active.manifest)).collect()
+        let told = |active: &&Active| active.recording.is_some() && active.starting.is_none();
+        self.active.iter().filter(told).map(|active| running(&active.manifest)).collect()
     }
 
-    /// Whether a file is still being written or finalised.
+    /// Whether a file is still being written or finalised, or about to be.
     pub(super) fn is_active(&self) -> bool {
         !self.active.is_empty()
     }
@@ -86,7 +112,7 @@ impl Recordings {
 
     /// Notes what everybody is told, as far as it belongs into recordings.
     pub(super) fn hear(&mut self, event: &Event) {
-        for happening in self.minutes.hear(unix_ms(SystemTime::now()), event) {
+        for happening in self.minutes.hear(Pipeline::running_time().mseconds(), event) {
             let recordings = self.active.iter().filter_map(|active| active.recording.as_ref());
             recordings.for_each(|recording| recording.happened(happening.clone()));
         }
@@ -98,91 +124,17 @@ impl Recordings {
         wanted.filter_map(|active| active.recording.as_ref())
     }
 
+    /// Whether it runs, or is about to, or to end.
+    pub(super) fn has(&self, id: &RecordingId) -> bool {
+        self.active.iter().any(|active| active.manifest.id == *id)
+    }
+
     fn find(&mut self, id: &RecordingId) -> Option<&mut Active> {
         self.active.iter_mut().find(|active| active.manifest.id == *id)
     }
 }
 
 impl Actor {
-    pub(super) async fn start_recording(&mut self, choice: Choice) -> Result<Manifest, RecordingError> {
-        let spoken = self.context.config.rooms.video_codec.into();
-        let wanted = choice.layout.clone();
-        let format = choice.resolve(spoken).map_err(|error| RecordingError::Format(error.to_string()))?;
-        let mixed = self.layout_for(format, wanted)?;
-        let layout = mixed.clone().filter(|_| format.video_codec.is_some());
-        let same = |active: &&Active| {
-            active.recording.is_some() && active.manifest.format == format && active.manifest.layout == layout
-        };
-        if let Some(active) = self.recordings.active.iter().find(same) {
-            return Err(RecordingError::Already(active.manifest.id.clone()));
-        }
-        if self.participants.is_empty() {
-            return Err(RecordingError::NoRoom(self.name.to_string()));
-        }
-        let failed = |error: &dyn std::fmt::Display| RecordingError::Media(error.to_string());
-        if let Some(mixed) = &mixed {
-            self.start_mix(mixed).await.map_err(|error| failed(&error))?;
-        }
-        let mix = mixed.as_ref().and_then(|mixed| self.mixing.mix(mixed));
-        let spec = Spec {
-            id: RecordingId::new(),
-            format,
-            room: self.name.clone(),
-            so_far: self.recordings.minutes.so_far(unix_ms(SystemTime::now())),
-            pre_roll: self.pre_roll(),
-            kept_since: self.kept_since(),
-            layout,
-            placements: mix.map(Mix::placements),
-            limits: limits(&self.context.config.disk),
-        };
-        let begun = begin(mix, spec, &self.context).await;
-        let recording = begun.inspect_err(|_| self.end_idle_mixes())?;
-        let mut manifest = recording.manifest();
-        let begun = manifest.borrow_and_update().clone();
-        tracing::info!(recording = %begun.id, "recording started");
-        let news = self.recordings.news.clone();
-        tokio::spawn(async move {
-            // Ends with the recording, whose last word is that it has ended.
-            while manifest.changed().await.is_ok() {
-                let now = manifest.borrow_and_update().clone();
-                let _ = news.send(News(now)).await;
-            }
-            let mut last = manifest.borrow().clone();
-            if last.state.is_running() {
-                last.state = State::Failed;
-                last.error = Some("its task ended without a word: see the log".to_owned());
-                let _ = news.send(News(last)).await;
-            }
-        });
-        self.recordings.active.push(Active {
-            manifest: begun.clone(),
-            mixed,
-            recording: Some(recording),
-            waiting: Vec::new(),
-        });
-        self.feed_recording(&begun.id);
-        self.tell_all(&Event::RecordingStarted(running(&begun)));
-        Ok(begun)
-    }
-
-    /// Gives everything that is sent to a recording that has begun, if it wants it.
-    fn feed_recording(&mut self, id: &RecordingId) {
-        let of = |participant: &Participant| {
-            let sources: Vec<_> = participant.publications.keys().copied().collect();
-            let id = participant.id.clone();
-            sources.into_iter().map(move |source| (id.clone(), source))
-        };
-        let everything: Vec<_> = self.participants.values().flat_map(of).collect();
-        for (participant, source) in everything {
-            if let Some(feed) = self.feed_of(&participant, source)
-                && let Some(recording) = self.recordings.individual().find(|recording| recording.id() == id)
-            {
-                recording.feed(Feed { since: recording.began(), ..feed });
-            }
-        }
-        self.ask_publishers();
-    }
-
     /// Gives a track to all recordings that want it, if it is there and not muted.
     pub(super) fn feed_recordings(&mut self, id: &ParticipantId, source: Source) {
         if self.recordings.individual().next().is_some()
@@ -193,12 +145,12 @@ impl Actor {
     }
 
     /// Since when anything is kept of what is sent.
-    fn kept_since(&self) -> Option<gst::ClockTime> {
+    pub(super) fn kept_since(&self) -> Option<gst::ClockTime> {
         let publications = self.participants.values().flat_map(|participant| participant.publications.values());
         publications.filter_map(Publication::kept_since).min()
     }
 
-    fn feed_of(&mut self, id: &ParticipantId, source: Source) -> Option<Feed> {
+    pub(super) fn feed_of(&mut self, id: &ParticipantId, source: Source) -> Option<Feed> {
         let participant = self.participants.get_mut(id)?;
         let publication = participant.publications.get_mut(&source).filter(|publication| !publication.muted)?;
         let codec = publication.codec();
@@ -238,16 +190,13 @@ impl Actor {
         self.recordings.active.iter_mut().for_each(Active::stop);
     }
 
-    /// Stops what takes the mix of a layout.
-    pub(super) fn end_recordings_of(&mut self, layout: &Layout) {
-        self.recordings.active.iter_mut().filter(|active| active.mixed.as_ref() == Some(layout)).for_each(Active::stop);
-    }
-
-    pub(super) fn recording_news(&mut self, News(manifest): News) {
-        if manifest.state.is_running() {
-            self.recording_changed(manifest);
-        } else {
-            self.recording_finished(manifest);
+    pub(super) fn news(&mut self, news: News) {
+        match news {
+            News::Changed(manifest) if manifest.state.is_running() => self.recording_changed(manifest),
+            News::Changed(manifest) => self.recording_finished(manifest),
+            News::Begun(id, begun) => self.recording_begun(&id, begun),
+            News::Mix(layout, started) => self.mix_started(layout, started),
+            News::Kept(mix, kept) => self.mix_kept(&mix, kept),
         }
     }
 
@@ -270,30 +219,16 @@ impl Actor {
         self.end_idle_mixes();
         self.tell_all(&Event::RecordingStopped(manifest));
     }
-}
 
-async fn begin(mix: Option<&Mix>, spec: Spec, context: &RoomContext) -> Result<Recording, RecordingError> {
-    let mut encoded = Vec::new();
-    for encoding in spec.format.encodings() {
-        let made = match mix {
-            Some(mix) => mix.encode(encoding).await,
-            None => Err(MixError::Ended),
-        };
-        encoded.push(made.map_err(|error| RecordingError::Media(error.to_string()))?);
+    /// Ends what takes the mix of a layout, which is of no further use.
+    pub(super) fn end_recordings_of(&mut self, layout: &Layout, reason: &str) {
+        let reason = format!("it ended since the mix failed: {reason}");
+        let of_mix = |active: &&mut Active| active.mixed.as_ref() == Some(layout) && !active.waits_for_mix();
+        self.recordings.active.iter_mut().filter(of_mix).for_each(|active| active.stop_because(&reason));
     }
-    Recording::start(spec, &context.catalogue, &context.descriptions, encoded).await.map_err(|error| match error {
-        OutputError::Space { .. } => RecordingError::Space(error.to_string()),
-        OutputError::File { .. } => RecordingError::Folder(error.to_string()),
-        _ => RecordingError::Media(error.to_string()),
-    })
 }
 
-fn limits(disk: &config::Disk) -> Limits {
-    let bytes = |megabytes: u64| megabytes.saturating_mul(1_000_000);
-    Limits { warn: bytes(disk.warn_mb), refuse: bytes(disk.refuse_mb), stop: bytes(disk.stop_mb) }
-}
-
-fn running(manifest: &Manifest) -> Running {
+pub(super) fn running(manifest: &Manifest) -> Running {
     Running {
         id: manifest.id.clone(),
         started_at: manifest.started_at,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -16,6 +17,9 @@ use crate::media::description::Descriptions;
 
 /// How often a join is tried again when it meets a room that is just ending.
 const JOIN_TRIES: usize = 8;
+
+/// How long rooms may take to say what they record.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// What every room needs.
 #[derive(Debug, Clone)]
@@ -62,8 +66,11 @@ impl Registry {
     /// The room in which the recording runs.
     #[must_use]
     pub async fn recording_in(&self, id: &RecordingId) -> Option<RoomHandle> {
-        let manifest = self.context.catalogue.get(id).await.ok()??;
-        self.get(&RoomName::parse(&manifest.room).ok()?)
+        // All at once: one that is busy holds up no other.
+        let open: Vec<_> = self.rooms().open.values().map(|(handle, _)| handle.clone()).collect();
+        let asked = open.into_iter().map(async |handle| handle.records(id).await.then_some(handle));
+        let mut answers = asked.collect::<futures_util::stream::FuturesUnordered<_>>().filter_map(std::future::ready);
+        tokio::time::timeout(ANSWER_WITHIN, answers.next()).await.ok().flatten()
     }
 
     /// Joins a room, which is opened if nobody is in it. `newcomer` may be asked for more than once.
@@ -137,12 +144,11 @@ impl Registry {
             rooms.closing = true;
             rooms.open.drain().map(|(_, room)| room).collect()
         };
-        let all = async {
-            for (handle, task) in open {
-                handle.send(Command::Close).await;
-                let _ = task.await;
-            }
-        };
+        // All at once: each has the whole time for its own files.
+        let all = futures_util::future::join_all(open.into_iter().map(async |(handle, task)| {
+            handle.send(Command::Close).await;
+            let _ = task.await;
+        }));
         if tokio::time::timeout(deadline, all).await.is_err() {
             tracing::error!(?deadline, "rooms did not close in time: a recording may lack its last second");
         }

@@ -108,6 +108,11 @@ impl Server {
         self.log.borrow().clone()
     }
 
+    /// What it logs, also when it is no longer ours.
+    pub fn follow_log(&self) -> watch::Receiver<Vec<String>> {
+        self.log.clone()
+    }
+
     /// Waits for a line of the log that contains `part`.
     pub async fn wait_for_log(&self, part: &str, patience: Duration) -> String {
         let mut log = self.log.clone();

@@ -8,6 +8,9 @@ use crate::common::lab;
 use crate::common::native::Native;
 use crate::common::server::Server;
 
+/// How loud somebody is who speaks.
+const VOICE: u8 = 25;
+
 #[test]
 fn the_manifest_tells_what_happened_and_when_and_follows_its_schema() {
     lab::run(|lab| async move {
@@ -18,6 +21,12 @@ fn the_manifest_tells_what_happened_and_when_and_follows_its_schema() {
             ann.sees(&who.id, "on air", |member| member["tracks"].as_array().is_some_and(|all| all.len() == 2)).await;
         }
         bob.get("mute", json!({"source": "camera", "muted": true})).await;
+        // Cleo speaks, and goes on with it.
+        let cleo = Native::join(&server, "tea", "Cleo", 3).await;
+        let (_talking, level) = cleo.talk("send-1").await;
+        ann.sees(&cleo.id, "on air", |member| member["tracks"].as_array().is_some_and(|all| all.len() == 1)).await;
+        level.set(VOICE).await;
+        ann.told("speaker", |data| data["participant"] == *cleo.id).await;
         let (status, recording) = server.post("/api/v1/rooms/tea/recordings", &json!({})).await;
         assert_eq!(status, 201, "{recording}");
         let begun = Instant::now();
@@ -75,8 +84,10 @@ fn the_manifest_tells_what_happened_and_when_and_follows_its_schema() {
             event["tiles"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
         };
         let layouts: Vec<_> = events.iter().filter(|event| event["type"] == "layout").map(shown).collect();
-        let both = vec![(true, true, Some(640)), (false, false, Some(640))];
+        let both = vec![(true, true, Some(640)), (false, false, Some(640)), (false, false, Some(640))];
         assert!(layouts.contains(&both), "Ann is seen, Bob's name is: {layouts:?}");
+        let speaker = events.iter().find(|event| event["type"] == "speaker").expect("somebody spoke");
+        assert_eq!((&speaker["participant"], &speaker["atMs"]), (&json!(cleo.id), &json!(0)), "{events:?}");
         let at = |index: usize| events[index]["atMs"].as_u64().unwrap();
         assert!((1..events.len()).all(|index| at(index - 1) <= at(index)), "{events:?}");
         let mute = events.iter().position(|event| event["type"] == "muted" && event["source"] == "microphone").unwrap();

@@ -6,15 +6,17 @@
 //! One thread per recording owns the files, since building and ending them blocks.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gstreamer as gst;
 use tokio::sync::mpsc;
 
+mod files;
 mod intake;
 mod reel;
-mod span;
+pub(super) mod span;
 mod strand;
 mod tile;
 mod track;
@@ -22,25 +24,20 @@ mod track;
 #[cfg(test)]
 mod torn_tests;
 
-use self::reel::{Progress, Reel};
+use self::files::Files;
 use self::span::Span;
-use self::track::lock;
 use super::OutputError;
-use super::file::{FileName, MediaFile};
-use super::format::{Content, Format};
+use super::file::MediaFile;
+use super::format::Format;
 use crate::id::{ParticipantId, RecordingId};
 use crate::media::description::Descriptions;
 use crate::media::link::Outlet;
-use crate::media::pipeline::Pipeline;
 use crate::media::{Codec, Kind};
-use crate::mix::Encoding;
 
-/// How often it looks what is missing.
-const TICK: Duration = Duration::from_millis(100);
-/// How long a stop waits for packets that are on their way.
-const CATCH_UP: Duration = Duration::from_millis(400);
 /// How long files that are given up may take to end.
 const ABANDON: Duration = Duration::from_secs(10);
+/// How many commands may wait. Each is an act of a person: so many wait only where the thread hangs.
+const COMMANDS: usize = 1024;
 /// How many reports may wait; each is about a file.
 const REPORTS: usize = 1024;
 
@@ -61,14 +58,31 @@ pub struct Feed {
     pub since: Option<gst::ClockTime>,
 }
 
+impl Feed {
+    fn is_of(&self, participant: &ParticipantId, shared: bool) -> bool {
+        self.participant == *participant && self.shared == shared
+    }
+}
+
 #[derive(Debug)]
 enum Command {
     Feed(Feed),
-    Starve { participant: ParticipantId, shared: bool, kind: Kind },
+    Starve {
+        participant: ParticipantId,
+        shared: bool,
+        kind: Kind,
+    },
     Left(ParticipantId),
-    Pause(gst::ClockTime),
-    Resume(gst::ClockTime),
-    Stop(gst::ClockTime),
+    /// To look at what is wanted at once.
+    Look,
+}
+
+/// What is wanted of the thread and must not be lost.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// What comes next does not follow what came last.
+    cut: AtomicBool,
+    stop: AtomicBool,
 }
 
 /// What becomes of the files.
@@ -76,74 +90,79 @@ enum Command {
 pub(super) enum Report {
     /// One has begun, or ended.
     File(MediaFile),
-    /// One failed.
+    /// One failed, and nobody writes it any more.
+    Lost(MediaFile),
+    /// None is written any more.
     Failed(String),
 }
 
 /// The files of those who send. Dropping it ends them, but then nobody knows when they are whole.
 #[derive(Debug)]
 pub(super) struct Individual {
-    commands: std_mpsc::Sender<Command>,
+    commands: std_mpsc::SyncSender<Command>,
+    wanted: Arc<Wanted>,
     reports: mpsc::Receiver<Report>,
 }
 
 impl Individual {
-    /// Begins at the running time `from`. Must be called within a Tokio runtime.
+    /// Begins to record what is in `span`, with `feeds`, and says in which files those will be. Must be called within a
+    /// Tokio runtime.
     pub(super) fn start(
         folder: PathBuf,
         id: RecordingId,
         format: Format,
         descriptions: Descriptions,
-        from: gst::ClockTime,
-    ) -> Result<Self, OutputError> {
-        let (commands, inbox) = std_mpsc::channel();
+        span: Arc<Mutex<Span>>,
+        feeds: Vec<Feed>,
+    ) -> Result<(Self, Vec<MediaFile>), OutputError> {
+        let (commands, inbox) = std_mpsc::sync_channel(COMMANDS);
         let (sender, reports) = mpsc::channel(REPORTS);
-        let mut span = Span::default();
-        span.begin(from.nseconds());
-        let span = Arc::new(Mutex::new(span));
-        let files = Files { folder, id, format, descriptions, span, reels: Vec::new(), made: 0, reports: sender };
+        let wanted = Arc::new(Wanted::default());
+        let mut files = Files::new(folder, id, format, descriptions, span, sender);
+        let claimed = files.claim(&feeds)?;
         let runtime = tokio::runtime::Handle::current();
+        let looks = Arc::clone(&wanted);
         let work = move || {
             // For the tasks that drain the pipelines' buses.
             let _context = runtime.enter();
-            files.run(&inbox);
+            feeds.into_iter().for_each(|feed| files.feed(feed));
+            files.run(&inbox, &looks);
         };
         let thread = std::thread::Builder::new().name("individual".into()).spawn(work);
         thread.map_err(|_| OutputError::Graph { step: "starting a thread" })?;
-        Ok(Self { commands, reports })
+        Ok((Self { commands, wanted, reports }, claimed))
     }
 
-    /// Takes in a track, in the place of the one that came before.
-    pub(super) fn feed(&self, feed: Feed) {
-        self.send(Command::Feed(feed));
+    /// Takes in a track, in the place of the one that came before. False if that is lost, as with those below.
+    pub(super) fn feed(&self, feed: Feed) -> bool {
+        self.send(Command::Feed(feed))
     }
 
     /// A track sends nothing until it is fed again.
-    pub(super) fn starve(&self, participant: ParticipantId, shared: bool, kind: Kind) {
-        self.send(Command::Starve { participant, shared, kind });
+    pub(super) fn starve(&self, participant: ParticipantId, shared: bool, kind: Kind) -> bool {
+        self.send(Command::Starve { participant, shared, kind })
     }
 
     /// Somebody has gone.
-    pub(super) fn left(&self, participant: ParticipantId) {
-        self.send(Command::Left(participant));
+    pub(super) fn left(&self, participant: ParticipantId) -> bool {
+        self.send(Command::Left(participant))
     }
 
-    pub(super) fn pause(&self, moment: gst::ClockTime) {
-        self.send(Command::Pause(moment));
+    /// A pause is over: what comes next does not follow what came last.
+    pub(super) fn cut(&self) {
+        self.wanted.cut.store(true, Ordering::Release);
+        self.send(Command::Look);
     }
 
-    pub(super) fn resume(&self, moment: gst::ClockTime) {
-        self.send(Command::Resume(moment));
-    }
-
-    /// Lets all files end now; [`Individual::report`] gives nothing once they have.
+    /// Lets all files end, since its span has; [`Individual::report`] gives nothing once they have.
     pub(super) fn stop(&self) {
-        self.send(Command::Stop(Pipeline::running_time()));
+        self.wanted.stop.store(true, Ordering::Release);
+        self.send(Command::Look);
     }
 
     /// Ends all files without a word, and waits until nobody writes them any more.
     pub(super) async fn abandon(self) {
-        let Self { commands, mut reports } = self;
+        let Self { commands, mut reports, .. } = self;
         drop(commands);
         let ended = async { while reports.recv().await.is_some() {} };
         if tokio::time::timeout(ABANDON, ended).await.is_err() {
@@ -156,129 +175,8 @@ impl Individual {
         self.reports.recv().await
     }
 
-    fn send(&self, command: Command) {
-        // Refused only by a thread that has ended, of which the reports tell.
-        let _ = self.commands.send(command);
-    }
-}
-
-/// What the thread owns.
-struct Files {
-    folder: PathBuf,
-    id: RecordingId,
-    format: Format,
-    descriptions: Descriptions,
-    span: Arc<Mutex<Span>>,
-    reels: Vec<Reel>,
-    made: usize,
-    reports: mpsc::Sender<Report>,
-}
-
-impl Files {
-    /// Runs until it is stopped and all files have ended, or nobody wants them any more.
-    fn run(mut self, commands: &std_mpsc::Receiver<Command>) {
-        let mut next = Instant::now() + TICK;
-        let mut closing: Option<Instant> = None;
-        loop {
-            match commands.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Command::Stop(moment)) => {
-                    lock(&self.span).pause(moment.nseconds());
-                    closing.get_or_insert_with(|| Instant::now() + CATCH_UP);
-                }
-                Ok(command) => self.obey(command),
-                Err(std_mpsc::RecvTimeoutError::Timeout) => {}
-                Err(std_mpsc::RecvTimeoutError::Disconnected) => return self.reels.into_iter().for_each(Reel::abandon),
-            }
-            if Instant::now() < next {
-                continue;
-            }
-            next = Instant::now() + TICK;
-            if closing.is_some_and(|moment| Instant::now() >= moment) {
-                let end = self.so_far();
-                self.reels.iter_mut().for_each(|reel| reel.finish(end));
-            }
-            self.tick();
-            if closing.is_some_and(|moment| Instant::now() >= moment) && self.reels.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn obey(&mut self, command: Command) {
-        let now = Pipeline::running_time().nseconds();
-        match command {
-            Command::Feed(feed) => {
-                if let Err(error) = self.feed(&feed) {
-                    self.report(Report::Failed(error.to_string()));
-                }
-            }
-            Command::Starve { participant, shared, kind } => {
-                let end = self.so_far();
-                let of = |reel: &&mut Reel| reel.is_open() && reel.participant == participant && reel.shared == shared;
-                if let Some(reel) = self.reels.iter_mut().find(of)
-                    && reel.starve(kind, now)
-                    && shared
-                {
-                    reel.finish(end);
-                }
-            }
-            Command::Left(participant) => {
-                let end = self.so_far();
-                self.reels.iter_mut().filter(|reel| reel.participant == participant).for_each(|reel| reel.finish(end));
-            }
-            Command::Pause(moment) => lock(&self.span).pause(moment.nseconds()),
-            Command::Resume(moment) => {
-                lock(&self.span).begin(moment.nseconds());
-                self.reels.iter().for_each(Reel::resume);
-            }
-            Command::Stop(_) => {}
-        }
-    }
-
-    fn feed(&mut self, feed: &Feed) -> Result<(), OutputError> {
-        let sound_only = self.format.content == Content::Multitrack;
-        if sound_only && feed.codec.kind() == Kind::Video {
-            return Ok(());
-        }
-        let of =
-            |reel: &&mut Reel| reel.is_open() && reel.participant == feed.participant && reel.shared == feed.shared;
-        if let Some(reel) = self.reels.iter_mut().find(of) {
-            return reel.feed(feed);
-        }
-        self.made += 1;
-        let video = self.format.video_codec.filter(|_| !sound_only);
-        let name = FileName::numbered(&self.id, self.made, self.format.extension(video.is_some()));
-        let encodings: Vec<_> = video.into_iter().chain([Encoding::Opus]).collect();
-        // A track among others begins with them, as does what was kept.
-        let start = if sound_only || feed.since.is_some() { 0 } else { self.so_far() };
-        let (container, place) = (self.format.container, (&self.span, start));
-        let mut reel = Reel::build(&self.folder, name, container, &encodings, place, feed, &self.descriptions)?;
-        reel.feed(feed)?;
-        self.report(Report::File(reel.file()));
-        self.reels.push(reel);
-        Ok(())
-    }
-
-    fn tick(&mut self) {
-        let now = Pipeline::running_time().nseconds();
-        for mut reel in std::mem::take(&mut self.reels) {
-            match reel.tick(now) {
-                Progress::Goes => self.reels.push(reel),
-                Progress::Ended => self.report(Report::File(reel.file())),
-                Progress::Failed(reason) => {
-                    self.report(Report::File(reel.file()));
-                    self.report(Report::Failed(reason));
-                }
-            }
-        }
-    }
-
-    fn so_far(&self) -> u64 {
-        lock(&self.span).so_far(Pipeline::running_time().nseconds())
-    }
-
-    fn report(&self, report: Report) {
-        // Nobody listens any more when the recording has ended by an error.
-        let _ = self.reports.blocking_send(report);
+    fn send(&self, command: Command) -> bool {
+        // Of a thread that has ended the reports tell.
+        !matches!(self.commands.try_send(command), Err(std_mpsc::TrySendError::Full(_)))
     }
 }

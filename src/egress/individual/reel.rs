@@ -40,6 +40,22 @@ const FINALISE: Duration = Duration::from_secs(10);
 /// How long what was kept may take to come in.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
+/// A file as manifests have it, which begins at `start` on the recording's clock and holds what `feed` is of.
+pub(super) fn file(name: FileName, encodings: &[Encoding], start: u64, feed: &Feed) -> MediaFile {
+    let source = |encoding: &Encoding| match (encoding.kind(), feed.shared) {
+        (Kind::Audio, false) => "microphone",
+        (Kind::Audio, true) => "screenAudio",
+        (Kind::Video, false) => "camera",
+        (Kind::Video, true) => "screen",
+    };
+    let stream = |encoding: &Encoding| Stream {
+        codec: *encoding,
+        participant: Some(feed.participant.clone()),
+        source: Some(source(encoding).to_owned()),
+    };
+    MediaFile::new(name, encodings.iter().map(stream).collect(), start / 1_000_000)
+}
+
 /// How a file fares.
 #[derive(Debug)]
 pub(super) enum Progress {
@@ -57,7 +73,7 @@ pub(super) struct Reel {
     file: MediaFile,
     descriptions: Descriptions,
     tracks: Vec<(Encoding, Track)>,
-    intakes: Vec<(Kind, Intake)>,
+    intakes: Vec<(Feed, Intake)>,
     tile: Option<Tile>,
     /// Where it ends on the recording's clock, and until when it has to.
     end: Option<(u64, Instant)>,
@@ -70,10 +86,10 @@ pub(super) struct Reel {
 }
 
 impl Reel {
-    /// Claims a file that begins at `start` on the recording's clock, for what `feed` is of.
+    /// Begins to write `file`, which is there, and begins at `start` on the recording's clock, for what `feed` is of.
     pub(super) fn build(
         folder: &Path,
-        name: FileName,
+        file: MediaFile,
         container: Container,
         encodings: &[Encoding],
         (span, start): (&Arc<Mutex<Span>>, u64),
@@ -82,13 +98,12 @@ impl Reel {
     ) -> Result<Self, OutputError> {
         let fail = |_| OutputError::Graph { step: "building an individual file" };
         let looking = |step| OutputError::Graph { step };
-        let path = name.within(folder);
-        std::fs::File::create_new(&path).map_err(OutputError::file(&path))?;
+        let path = file.name.within(folder);
         let writer = descriptions.build(container.description(), &Values::default())?;
         let sink = writer.by_name("sink").ok_or_else(|| looking("looking for the sink"))?;
         let mux = writer.by_name("mux").ok_or_else(|| looking("looking for the muxer"))?;
         sink.set_property("location", &path);
-        let (pipeline, events) = Pipeline::new(&format!("individual-{}", name.as_str()));
+        let (pipeline, events) = Pipeline::new(&format!("individual-{}", file.name.as_str()));
         pipeline.gst().add(&writer).map_err(fail)?;
         let mut tracks = Vec::new();
         for encoding in encodings {
@@ -102,22 +117,11 @@ impl Reel {
             tracks.push((*encoding, track));
         }
         pipeline.play()?;
-        let source = |encoding: &Encoding| match (encoding.kind(), feed.shared) {
-            (Kind::Audio, false) => "microphone",
-            (Kind::Audio, true) => "screenAudio",
-            (Kind::Video, false) => "camera",
-            (Kind::Video, true) => "screen",
-        };
-        let stream = |encoding: &Encoding| Stream {
-            codec: *encoding,
-            participant: Some(feed.participant.clone()),
-            source: Some(source(encoding).to_owned()),
-        };
         Ok(Self {
             participant: feed.participant.clone(),
             shared: feed.shared,
             name: feed.name.clone(),
-            file: MediaFile::new(name, encodings.iter().map(stream).collect(), start / 1_000_000),
+            file,
             descriptions: descriptions.clone(),
             tracks,
             intakes: Vec::new(),
@@ -159,7 +163,7 @@ impl Reel {
     /// Takes in what leaves the outlet of `feed`, in the place of what came before of its kind.
     pub(super) fn feed(&mut self, feed: &Feed) -> Result<(), OutputError> {
         let kind = feed.codec.kind();
-        self.intakes.retain(|(of, _)| *of != kind);
+        self.let_out(kind);
         if feed.since.is_some() {
             // Nothing is missing before all that was kept has come, which may not begin with a keyframe.
             self.whole_at = Some(Instant::now() + CATCH_UP);
@@ -173,15 +177,29 @@ impl Reel {
                 outlet.request_keyframe();
             }
         })?;
-        self.intakes.push((kind, intake));
+        self.intakes.push((feed.clone(), intake));
         Ok(())
     }
 
     /// Takes in no more of a kind, until it is fed again. Returns whether nothing is taken in any more.
     pub(super) fn starve(&mut self, kind: Kind, now: u64) -> bool {
-        self.intakes.retain(|(of, _)| *of != kind);
+        self.let_out(kind);
         self.tracks.iter().filter(|(encoding, _)| encoding.kind() == kind).for_each(|(_, track)| track.mute(now));
         self.intakes.is_empty()
+    }
+
+    fn let_out(&mut self, kind: Kind) {
+        self.intakes.retain(|(feed, _)| feed.codec.kind() != kind);
+    }
+
+    /// What is taken in.
+    pub(super) fn feeds(&self) -> Vec<Feed> {
+        self.intakes.iter().map(|(feed, _)| feed.clone()).collect()
+    }
+
+    /// Notes why something is missing in it.
+    pub(super) fn note(&mut self, reason: String) {
+        self.file.error.get_or_insert(reason);
     }
 
     /// Goes on after a pause: what comes next does not follow what came last.

@@ -17,13 +17,13 @@ impl Take {
 
 /// What is recorded of the running time.
 #[derive(Debug, Default)]
-pub(super) struct Span {
+pub(in crate::egress) struct Span {
     takes: Vec<Take>,
 }
 
 impl Span {
     /// Records from `moment` on, unless that is so already.
-    pub(super) fn begin(&mut self, moment: u64) {
+    pub(in crate::egress) fn begin(&mut self, moment: u64) {
         if self.takes.last().is_none_or(|take| take.end.is_some()) {
             let at = self.so_far(moment);
             self.takes.push(Take { begin: moment, end: None, at });
@@ -31,25 +31,25 @@ impl Span {
     }
 
     /// Records nothing from `moment` on.
-    pub(super) fn pause(&mut self, moment: u64) {
+    pub(in crate::egress) fn pause(&mut self, moment: u64) {
         if let Some(take) = self.takes.last_mut().filter(|take| take.end.is_none()) {
             take.end = Some(moment.max(take.begin));
         }
     }
 
     /// Where `moment` is on the recording's clock, if it is recorded.
-    pub(super) fn place(&self, moment: u64) -> Option<u64> {
+    pub(in crate::egress) fn place(&self, moment: u64) -> Option<u64> {
         let holds = |take: &&Take| take.begin <= moment && take.end.is_none_or(|end| moment < end);
         self.takes.iter().rev().find(holds).map(|take| take.place(moment))
     }
 
     /// How far the recording has come at `moment`.
-    pub(super) fn so_far(&self, moment: u64) -> u64 {
+    pub(in crate::egress) fn so_far(&self, moment: u64) -> u64 {
         self.takes.last().map_or(0, |take| take.place(moment))
     }
 
     /// Whether anything is recorded now.
-    pub(super) fn runs(&self) -> bool {
+    pub(in crate::egress) fn runs(&self) -> bool {
         self.takes.last().is_some_and(|take| take.end.is_none())
     }
 }

@@ -4,16 +4,19 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use super::intake::Frame;
 use super::tile::Tile;
 use super::track::Track;
 use super::*;
-use crate::egress::file::Stream;
-use crate::egress::format::{Choice, Container};
+use crate::egress::file::{FileName, MediaFile, Stream};
+use crate::egress::format::{Choice, Container, Content};
 use crate::egress::manifest::Manifest;
 use crate::egress::repair::repair;
 use crate::media::description::Values;
+use crate::media::pipeline::Pipeline;
+use crate::mix::Encoding;
 use crate::mix::layout::Size;
 use gstreamer::prelude::*;
 

@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
+use crate::egress::OutputError;
 use crate::egress::format::Content;
+use crate::egress::manifest::State;
 use crate::egress::samples::{record, recording};
 
 /// What is left of a recording that was written, before its end.
@@ -10,7 +12,11 @@ fn take(manifest: Manifest, catalogue: &Arc<Catalogue>) -> Take {
         manifest,
         catalogue: Arc::clone(catalogue),
         limits: Limits::default(),
-        past: None,
+        is_low: false,
+        from: gst::ClockTime::ZERO,
+        span: Arc::default(),
+        mending: JoinSet::new(),
+        lost: 0,
         mixdown: None,
         individual: None,
         layout: None,

@@ -1,0 +1,45 @@
+//! The body of a request: of a bounded size, within a bounded time, with or without its length said before.
+
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use warp::Filter;
+use warp::reject::{Reject, Rejection};
+
+/// No request of ours comes near it.
+pub(super) const MAX: usize = 64 * 1024;
+/// How long it may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The body is larger than [`MAX`].
+#[derive(Debug)]
+pub(super) struct TooLarge;
+
+/// The body did not come, or not in time.
+#[derive(Debug)]
+pub(super) struct Broken;
+
+impl Reject for TooLarge {}
+impl Reject for Broken {}
+
+/// The whole body.
+pub(super) fn limited() -> impl Filter<Extract = (Bytes,), Error = Rejection> + Clone + Send + Sync + 'static {
+    warp::body::stream().and_then(|parts| async move {
+        let whole = tokio::time::timeout(PATIENCE, collect(parts)).await;
+        whole.unwrap_or_else(|_| Err(warp::reject::custom(Broken)))
+    })
+}
+
+async fn collect(parts: impl Stream<Item = Result<impl Buf, warp::Error>>) -> Result<Bytes, Rejection> {
+    let mut parts = std::pin::pin!(parts);
+    let mut whole = BytesMut::new();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| warp::reject::custom(Broken))?;
+        if whole.len() + part.remaining() > MAX {
+            return Err(warp::reject::custom(TooLarge));
+        }
+        whole.put(part);
+    }
+    Ok(whole.freeze())
+}
