@@ -83,6 +83,7 @@ async fn open(server: &Server, id: &str, file: &Value) -> Recording {
 fn judge_whole(film: &Recording, file: &Value) {
     let (told, heard) = (file["durationMs"].as_f64().expect("durationMs") / 1e3, film.sound.len() as f64 / 48e3);
     println!("{file}: {:.3} s, heard {heard:.3} s, longest picture {:.3} s", film.duration, film.longest_picture());
+    assert_eq!(file["dropped"], Value::Null, "nothing is left out: {file}");
     assert!((film.duration - told).abs() < 0.1 + 1.1, "{} told as {told} s", film.duration);
     assert!((heard - told).abs() < 0.1, "{heard} s are heard of {told}");
     assert!(film.longest_silence_of_packets() < 0.1, "a hole of {} s", film.longest_silence_of_packets());

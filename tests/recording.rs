@@ -467,7 +467,12 @@ fn a_server_told_to_end_finishes_its_recordings() {
         let people = company(&server, 2).await;
         let mut alone = Vec::new();
         for (index, room) in ["milk", "wine"].into_iter().enumerate() {
-            alone.push(Participant::join(&server, room, "p", Options::of(2 + index)).await);
+            let person = Native::join(&server, room, "p", 2 + index).await;
+            let sending = person.publish("send-1").await;
+            person
+                .sees(&person.id, "on air", |member| member["tracks"].as_array().is_some_and(|all| all.len() == 2))
+                .await;
+            alone.push((person, sending));
         }
         let rooms = [
             ("tea", json!({"kind": "mixed"})),

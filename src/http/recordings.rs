@@ -14,6 +14,9 @@
 //! | `GET /api/v1/recordings/{id}/file` | the file, or the first of several, with ranges; 410 if it was uploaded and deleted here, as for those below |
 //! | `GET /api/v1/recordings/{id}/files/{name}` | the file of that name, with ranges |
 //! | `GET /api/v1/recordings/{id}/thumbnail` | a JPEG, 320 pixels wide |
+//!
+//! The answer to a start names the files of those who send already; whoever comes later has theirs in the recording. A body
+//! of more than 64 KiB is refused with 413.
 
 use bytes::Bytes;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};

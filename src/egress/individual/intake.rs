@@ -25,7 +25,7 @@ pub(super) struct Frame {
 pub(super) struct Intake {
     outlet: Outlet,
     // Kept for its drop, which detaches it, before the pipeline ends.
-    _link: Link,
+    link: Link,
     _pipeline: Pipeline,
 }
 
@@ -62,7 +62,12 @@ impl Intake {
             Some(since) => link.attach_since(outlet, since),
             None => link.attach(outlet),
         }
-        Ok(Self { outlet: outlet.clone(), _link: link, _pipeline: pipeline })
+        Ok(Self { outlet: outlet.clone(), link, _pipeline: pipeline })
+    }
+
+    /// How many packets were lost on the way.
+    pub(super) fn dropped(&self) -> u64 {
+        self.link.dropped()
     }
 
     pub(super) fn request_keyframe(&self) {

@@ -142,6 +142,8 @@ impl Reel {
     /// What is written, as manifests have it.
     pub(super) fn file(&self) -> MediaFile {
         let mut file = self.file.clone();
+        file.dropped += self.intakes.iter().map(|(_, intake)| intake.dropped()).sum::<u64>();
+        file.dropped += self.tracks.iter().map(|(_, track)| track.dropped()).sum::<u64>();
         let Some((end, _)) = self.end else { return file };
         file.duration_ms = (end / 1_000_000).saturating_sub(file.start_ms);
         for (stream, (_, track)) in self.tracks.iter().enumerate() {
@@ -189,7 +191,8 @@ impl Reel {
     }
 
     fn let_out(&mut self, kind: Kind) {
-        self.intakes.retain(|(feed, _)| feed.codec.kind() != kind);
+        let ended = self.intakes.extract_if(.., |(feed, _)| feed.codec.kind() == kind);
+        self.file.dropped += ended.map(|(_, intake)| intake.dropped()).sum::<u64>();
     }
 
     /// What is taken in.
@@ -210,7 +213,7 @@ impl Reel {
 
     /// Lets it end at `end` on the recording's clock.
     pub(super) fn finish(&mut self, end: u64) {
-        self.intakes.clear();
+        self.file.dropped += self.intakes.drain(..).map(|(_, intake)| intake.dropped()).sum::<u64>();
         self.end.get_or_insert_with(|| (end, Instant::now() + FINALISE));
     }
 

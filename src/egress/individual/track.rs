@@ -2,6 +2,7 @@
 //!
 //! Threads: frames come in a streaming thread, ticks in the recording's own.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gstreamer as gst;
@@ -14,7 +15,7 @@ use super::tile::Tile;
 use crate::mix::Encoding;
 use crate::mix::layout::Size;
 
-/// What waits for a disk before the oldest is left out.
+/// What waits for a disk before something is left out.
 const BOUND: gst::ClockTime = gst::ClockTime::from_seconds(30);
 /// Twenty milliseconds of silence: RFC 6716, section 3.1, CELT over the full band in one frame, of which nothing is coded.
 const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
@@ -27,6 +28,7 @@ pub(super) struct Track {
     start: u64,
     source: gst_app::AppSrc,
     strand: Arc<Mutex<Strand>>,
+    dropped: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -38,8 +40,6 @@ enum Strand {
 impl Track {
     pub(super) fn new(encoding: Encoding, span: &Arc<Mutex<Span>>, start: u64) -> Self {
         let source = gst_app::AppSrc::builder().format(gst::Format::Time).is_live(true).max_bytes(0).build();
-        source.set_max_time(BOUND);
-        source.set_leaky_type(gst_app::AppLeakyType::Downstream);
         let strand = match encoding {
             Encoding::H264 | Encoding::Vp8 => Strand::Picture { picture: Picture::new(), size: None },
             Encoding::Aac | Encoding::Opus => {
@@ -47,7 +47,7 @@ impl Track {
                 Strand::Sound(Sound::default())
             }
         };
-        Self { span: Arc::clone(span), start, source, strand: Arc::new(Mutex::new(strand)) }
+        Self { span: Arc::clone(span), start, source, strand: Arc::new(Mutex::new(strand)), dropped: Arc::default() }
     }
 
     pub(super) fn element(&self) -> &gst::Element {
@@ -60,6 +60,13 @@ impl Track {
         let Some(at) = at.checked_sub(self.start) else { return false };
         let Frame { buffer, caps, .. } = frame;
         let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        if self.is_full() {
+            // The newest, not what waits: of that nothing is to be missing. What comes next begins with a keyframe, and
+            // silence or a tile stands in.
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.cut();
+            return false;
+        }
         match &mut *self.strand() {
             Strand::Sound(sound) => {
                 let duration = buffer.duration().map_or(FRAME, gst::ClockTime::nseconds);
@@ -84,6 +91,9 @@ impl Track {
 
     /// Lets silence or a tile stand in for what did not come until the running time `now`; `tile` gives one of a size.
     pub(super) fn fill(&self, now: u64, tile: impl FnOnce(Option<Size>) -> Option<Tile>) {
+        if self.is_full() {
+            return;
+        }
         let (so_far, runs) = {
             let span = lock(&self.span);
             (span.so_far(now), span.runs())
@@ -125,6 +135,15 @@ impl Track {
         if let Strand::Picture { picture, .. } = &mut *self.strand() {
             picture.cut();
         }
+    }
+
+    /// How many packets were left out, since the disk was too slow for them.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn is_full(&self) -> bool {
+        self.source.current_level_time() >= BOUND
     }
 
     /// Whether more silence is to be made than at once, before the file may end at `end`, on the recording's clock.
@@ -212,4 +231,48 @@ fn size_of(caps: &gst::Caps) -> Option<Size> {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is held is changed by single steps: a panic elsewhere leaves it whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gstreamer::prelude::*;
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_pictures_go_on_with_a_keyframe() {
+        gst::init().unwrap();
+        let mut span = Span::default();
+        span.begin(0);
+        let track = Track::new(Encoding::Vp8, &Arc::new(Mutex::new(span)), 0);
+        let pipeline = gst::Pipeline::new();
+        let sink = gst::ElementFactory::make("fakesink").property("async", false).build().unwrap();
+        pipeline.add_many([track.element(), &sink]).unwrap();
+        track.element().link(&sink).unwrap();
+        // A disk that hangs.
+        let pad = track.element().static_pad("src").unwrap();
+        let hold = pad.add_probe(gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Ok);
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let caps = gst::Caps::builder("video/x-vp8").field("width", 320).field("height", 240).build();
+        let frame = |index: u64, keyframe: bool| {
+            let mut buffer = gst::Buffer::from_slice([0; 10]);
+            if !keyframe {
+                buffer.get_mut().unwrap().set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+            track.take(Frame { buffer, caps: caps.clone(), at: gst::ClockTime::from_mseconds(100 * index) })
+        };
+        (0..400).for_each(|index| assert!(!frame(index, index == 0)));
+        let dropped = track.dropped();
+        assert!((80..=110).contains(&dropped), "{dropped} of 400 pictures, of which 300 fit");
+        // The disk goes on.
+        hold.into_iter().for_each(|hold| pad.remove_probe(hold));
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while track.is_full() {
+            assert!(std::time::Instant::now() < deadline, "the queue does not drain");
+            std::thread::yield_now();
+        }
+        assert!(frame(401, false), "a picture that builds on what was dropped is none: a keyframe is asked for");
+        assert!(!frame(402, true));
+        assert_eq!(track.dropped(), dropped);
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
 }
