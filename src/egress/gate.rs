@@ -1,5 +1,5 @@
-//! Puts an output's [`Timeline`] into practice: picture and sound begin together, at a keyframe, and at time zero; a pause
-//! leaves no gap.
+//! Puts an output's [`Timeline`] into practice: picture and sound begin together, at time zero, the picture with a keyframe; a
+//! pause leaves no gap.
 //!
 //! ```text
 //! video ──────────────── begins a take with a keyframe ── times from zero
@@ -44,7 +44,8 @@ impl Gate {
         let leader = followers.next().ok_or(OutputError::Graph { step: "looking for something to record" })?;
         let followers: Vec<_> = followers.collect();
         let shared = Shared {
-            timeline: Mutex::default(),
+            // Sound leads only where it is alone.
+            timeline: Mutex::new(Timeline::new(!followers.is_empty())),
             asked: Mutex::default(),
             followers: followers.clone(),
             held: Mutex::default(),

@@ -5,13 +5,14 @@
 //! file          0 [   take 1   ][   take 2   ]
 //! ```
 //!
-//! Each take begins with a keyframe of the leading stream, at the end of the one before it, for all streams. A buffer is in the
-//! take that holds its middle. Times are in nanoseconds.
+//! Each take begins when it is told to, at the end of the one before it, for all streams, so that all files of a recording are on
+//! one clock. Its first picture is a keyframe, which comes somewhat later, and is shown from the beginning on; sound that leads
+//! begins with its first frame. A buffer is in the take that holds its middle. Times are in nanoseconds.
 
 /// A part of the running time that is in the file without a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Take {
-    /// Running time of its first picture.
+    /// Running time at which it begins.
     begin: u64,
     /// Running time at which it was paused.
     end: Option<u64>,
@@ -59,6 +60,8 @@ pub(super) enum Verdict {
 /// What of a room's time is in a file.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
+    /// Whether pictures lead.
+    pictures: bool,
     takes: Vec<Take>,
     /// The running time from which a new take may begin.
     from: Option<u64>,
@@ -69,6 +72,11 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
+    /// Nothing yet. `pictures` says whether those lead, and not sound.
+    pub(super) fn new(pictures: bool) -> Self {
+        Self { pictures, ..Self::default() }
+    }
+
     /// Begins a take with the first keyframe at `from` or later, unless one runs.
     pub(super) fn begin(&mut self, from: u64) {
         if self.takes.last().is_none_or(|take| take.end.is_some()) {
@@ -110,24 +118,24 @@ impl Timeline {
         if let Some(take) = self.takes.iter().rev().find(|take| take.holds(middle)) {
             return self.write(*take, sample);
         }
-        match self.from {
-            Some(from) if sample.leads && sample.pts >= from => {}
-            _ => return Verdict::Drop,
-        }
+        let Some(from) = self.from.filter(|from| sample.leads && sample.pts >= *from) else { return Verdict::Drop };
         if !sample.keyframe {
             return Verdict::WantKeyframe;
         }
-        let begin = sample.dts.map_or(sample.pts, |dts| dts.min(sample.pts));
+        let begin = if self.pictures { from } else { sample.dts.map_or(sample.pts, |dts| dts.min(sample.pts)) };
         let take = Take { begin, end: None, at: self.end_of_takes() };
         self.takes.push(take);
         self.from = None;
-        self.write(take, sample)
+        match self.write(take, sample) {
+            Verdict::Write { dts, .. } => Verdict::Write { pts: take.at, dts: dts.map(|_| take.at) },
+            other => other,
+        }
     }
 
     fn end_of_takes(&self) -> u64 {
-        // A picture may last beyond the moment of the pause, by half of its duration at most.
         let last = self.takes.last().map_or(0, |take| take.at + take.end.unwrap_or(take.begin) - take.begin);
-        last.max(self.written[1])
+        // Either may last beyond the moment of the pause, by half of its duration at most; a picture ends with the next one.
+        if self.pictures { last } else { last.max(self.written[1]) }
     }
 
     fn write(&mut self, take: Take, sample: Sample) -> Verdict {
@@ -168,21 +176,22 @@ mod tests {
 
     #[test]
     fn it_begins_with_the_first_keyframe_that_is_late_enough() {
-        let mut line = Timeline::default();
+        let mut line = Timeline::new(true);
         assert_eq!(line.admit(video(0, true)), Verdict::Drop);
         line.begin(100);
         assert_eq!(line.admit(video(66, true)), Verdict::Drop);
         assert_eq!(line.admit(audio(110)), Verdict::Drop);
         assert_eq!(line.admit(video(100, false)), Verdict::WantKeyframe);
         assert_eq!(line.admit(video(133, true)), Verdict::Write { pts: 0, dts: Some(0) });
-        assert_eq!(line.admit(audio(120)), Verdict::Drop);
-        assert_eq!(pts(line.admit(audio(141))), Some(8));
-        assert_eq!(line.length(), 33);
+        assert_eq!(line.admit(audio(80)), Verdict::Drop);
+        assert_eq!(pts(line.admit(audio(120))), Some(20), "what sounds before the first picture is in it");
+        assert_eq!(pts(line.admit(video(166, false))), Some(66));
+        assert_eq!(line.length(), 99);
     }
 
     #[test]
     fn a_pause_leaves_no_gap_and_loses_nothing_that_is_under_way() {
-        let mut line = Timeline::default();
+        let mut line = Timeline::new(true);
         line.begin(0);
         for frame in 0..10 {
             assert_eq!(pts(line.admit(video(frame * FRAME, frame == 0))), Some(frame * FRAME));
@@ -199,13 +208,29 @@ mod tests {
         assert_eq!(line.admit(video(19 * FRAME, true)), Verdict::Drop);
         assert_eq!(line.admit(video(20 * FRAME, false)), Verdict::WantKeyframe);
         assert_eq!(pts(line.admit(video(21 * FRAME, true))), Some(13 * FRAME));
-        assert_eq!(pts(line.admit(video(22 * FRAME, false))), Some(14 * FRAME));
-        assert_eq!(line.length(), 15 * FRAME);
+        assert_eq!(
+            pts(line.admit(video(22 * FRAME, false))),
+            Some(15 * FRAME),
+            "on the clock of what else is recorded"
+        );
+        assert_eq!(line.length(), 16 * FRAME);
+    }
+
+    #[test]
+    fn sound_alone_begins_with_its_first_frame_and_its_frames_follow_each_other() {
+        let sound = |pts| Sample { leads: true, ..audio(pts) };
+        let mut line = Timeline::new(false);
+        line.begin(100);
+        assert_eq!(pts(line.admit(sound(110))), Some(0));
+        assert_eq!(pts(line.admit(sound(131))), Some(21));
+        line.pause(145);
+        line.begin(200);
+        assert_eq!(pts(line.admit(sound(205))), Some(42));
     }
 
     #[test]
     fn a_pause_before_the_first_picture_is_one() {
-        let mut line = Timeline::default();
+        let mut line = Timeline::new(true);
         line.begin(0);
         line.pause(10);
         assert_eq!(line.admit(video(20, true)), Verdict::Drop);
@@ -219,7 +244,7 @@ mod tests {
             pauses in proptest::collection::vec((50u64..2000, 1u64..2000), 0..6),
             late in 0u64..400,
         ) {
-            let mut line = Timeline::default();
+            let mut line = Timeline::new(true);
             line.begin(0);
             let mut events = Vec::new();
             let mut now = 0;
@@ -231,6 +256,7 @@ mod tests {
             }
             let mut events = events.into_iter().peekable();
             let mut last = [None::<(u64, u64)>; 2];
+            let mut held = Vec::new();
             let mut samples: Vec<Sample> = (0..400).map(|n| video(n * FRAME, n % 5 == 0)).collect();
             samples.extend((0..400 * FRAME / SOUND).map(|n| audio(n * SOUND)));
             samples.sort_by_key(|sample| sample.pts);
@@ -238,13 +264,20 @@ mod tests {
                 while let Some((at, begins)) = events.next_if(|(at, _)| *at <= sample.pts + late) {
                     if begins { line.begin(at) } else { line.pause(at) }
                 }
-                if let Some(at) = pts(line.admit(sample)) {
+                // Sound waits while a keyframe is awaited, as the gate has it.
+                let mut ready = if line.awaits_keyframe() { Vec::new() } else { std::mem::take(&mut held) };
+                if line.awaits_keyframe() && !sample.leads { held.push(sample) } else { ready.push(sample) }
+                let mut verdicts: Vec<_> = ready.into_iter().map(|sample| (sample, line.admit(sample))).collect();
+                let ready = if line.awaits_keyframe() { Vec::new() } else { std::mem::take(&mut held) };
+                verdicts.extend(ready.into_iter().map(|sample| (sample, line.admit(sample))));
+                for (sample, verdict) in verdicts {
+                    let Some(at) = pts(verdict) else { continue };
                     let kind = usize::from(sample.leads);
                     if let Some((before, end)) = last[kind] {
                         prop_assert!(at > before, "{at} after {before}");
                         prop_assert!(at <= end + FRAME + SOUND, "a hole from {end} to {at}");
                     }
-                    last[kind] = Some((at, at + sample.duration));
+                    last[kind] = Some((at, line.written[kind].max(at + sample.duration)));
                 }
             }
             if let [Some((_, sound)), Some((_, picture))] = last {
