@@ -71,6 +71,10 @@ id!(
     /// One recording.
     RecordingId
 );
+id!(
+    /// One output of a mix.
+    OutputId
+);
 
 /// What is wrong with a name that a person chose.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -18,7 +18,7 @@
 //! | [`elements`] | our own elements: the forwarder, the gatherer, the meter |
 //! | [`webrtc`] | one peer connection: SDP, ICE, the check of the DTLS certificate |
 //! | [`mix`] | many tracks become one picture and one sound: layout, compositor, audio |
-//! | [`egress`] | where a mix goes: recordings, their catalogue and their upload |
+//! | [`egress`] | where a mix goes: recordings, their catalogue and their upload; what is pushed, and served by HLS |
 //! | [`recompose`] | a layout rendered afterwards, from what everybody sent: `plenum recompose` |
 //! | [`room`] | who is there, what they may, who gets what: one task per room, commands in, events out |
 //! | [`signaling`] | Socket.IO sessions and their dialects: the tutorial's and our own |
@@ -52,6 +52,7 @@
 //! [recording](egress::recording)'s own pipeline → file. Stopping sends EOS into that last pipeline only.
 //! If recordings are to begin before they are asked for, mix and taps are there from the beginning, and their outlets keep
 //! what passed lately; a link takes that first. What everybody is told meanwhile is noted in its manifest, and the [catalogue](egress::catalogue) finds it afterwards.
+//! An [output](egress::outputs) takes the same encoders' outlets, into a pipeline that is tried again for as long as it is wanted.
 //! Where that is wanted, its [upload](egress::upload) follows once its files have their checksums.
 
 #![warn(clippy::unwrap_used, clippy::print_stdout)]

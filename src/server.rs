@@ -17,6 +17,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
+use crate::egress::hls::Shelves;
 use crate::egress::recovery;
 use crate::egress::retention::{self, Keep};
 use crate::egress::upload::Uploader;
@@ -54,12 +55,14 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
     let upload = uploader.map(|uploader| tokio::spawn(uploader.run(Arc::clone(&catalogue))));
     let recovery = tokio::spawn(recovery::run(Arc::clone(&catalogue)));
     let retention = tokio::spawn(retention::run(Arc::clone(&catalogue), Keep::from(&config.disk)));
+    let shelves = Shelves::default();
     let registry = Registry::new(RoomContext {
         config: Arc::clone(&config),
         descriptions: Arc::new(descriptions),
         catalogue: Arc::clone(&catalogue),
+        shelves: shelves.clone(),
     });
-    let routes = warp::service(crate::http::routes(Api { registry: registry.clone(), catalogue }));
+    let routes = warp::service(crate::http::routes(Api { registry: registry.clone(), catalogue, shelves }));
     let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), config: Arc::clone(&config) });
     let service = layer.layer(routes);
     let origins = Arc::new(Origins::new(&config.origins));

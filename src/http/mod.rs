@@ -2,8 +2,10 @@
 
 mod body;
 mod error;
+mod hls;
 mod leave;
 pub mod origin;
+mod outputs;
 mod page;
 mod recordings;
 
@@ -14,6 +16,7 @@ use warp::Filter;
 use warp::reply::Response;
 
 use crate::egress::catalogue::Catalogue;
+use crate::egress::hls::Shelves;
 use crate::room::Registry;
 
 /// What the routes need.
@@ -23,6 +26,8 @@ pub struct Api {
     pub registry: Registry,
     /// All recordings.
     pub catalogue: Arc<Catalogue>,
+    /// All HLS streams.
+    pub shelves: Shelves,
 }
 
 /// Every route, with errors as JSON `{code, message}`.
@@ -31,6 +36,10 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
     let health = warp::path!("healthz").and(warp::get()).map(|| warp::reply::Reply::into_response("ok"));
     health
         .or(leave::routes(api.clone()))
+        .unify()
+        .or(hls::routes(api.shelves.clone()))
+        .unify()
+        .or(outputs::routes(api.clone()))
         .unify()
         .or(recordings::routes(api))
         .unify()

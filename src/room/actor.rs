@@ -13,6 +13,7 @@ use super::error::RequestError;
 use super::event::{Event, Removal};
 use super::mixing::Mixing;
 use super::model::{Look, TrackId};
+use super::outputs::Outputs;
 use super::participant::Participant;
 use super::presence::Waiting;
 use super::recordings::{News, Recordings};
@@ -42,6 +43,7 @@ pub(super) struct Actor {
     /// Before the pipeline, so that everybody is off it before it ends.
     pub(super) participants: BTreeMap<ParticipantId, Participant>,
     pub(super) recordings: Recordings,
+    pub(super) outputs: Outputs,
     pub(super) mixing: Mixing,
     pub(super) endpoints: EndpointContext,
     pub(super) pipeline: Pipeline,
@@ -86,6 +88,7 @@ impl Actor {
             context,
             participants: BTreeMap::new(),
             recordings,
+            outputs: Outputs::default(),
             mixing: Mixing::default(),
             endpoints,
             pipeline,
@@ -126,6 +129,7 @@ impl Actor {
             }
             if self.participants.is_empty() && self.waiting.is_empty() {
                 self.end_recordings();
+                self.end_outputs(None, "everybody has gone");
                 if !self.recordings.is_active() {
                     break;
                 }
@@ -156,6 +160,9 @@ impl Actor {
             Command::Records { id, reply } => drop(reply.send(self.recordings.has(&id))),
             Command::PauseRecording { id, paused, reply } => self.pause_recording(&id, paused, reply),
             Command::StopRecording { id, reply } => self.stop_recording(&id, reply),
+            Command::StartOutput { wanted, reply } => self.start_output(wanted, reply),
+            Command::Outputs { reply } => drop(reply.send(self.outputs.statuses())),
+            Command::StopOutput { id, reply } => self.stop_output(&id, reply),
             Command::Close => self.close(),
         }
     }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::{JoinError, RecordingError, RequestError};
+use super::error::{JoinError, OutputError, RecordingError, RequestError};
 use super::event::Event;
 use super::model::{Look, Role, Source};
 use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
-use crate::id::{EndpointName, ParticipantId, ParticipantName, RecordingId};
+use crate::egress::outputs::Status;
+use crate::id::{EndpointName, OutputId, ParticipantId, ParticipantName, RecordingId};
 
 /// A message to the room's task.
 #[derive(Debug)]
@@ -89,6 +90,25 @@ pub enum Command {
         id: RecordingId,
         /// What became of it.
         reply: oneshot::Sender<Result<Manifest, RecordingError>>,
+    },
+    /// Give a mix away while it happens.
+    StartOutput {
+        /// Where, and how it is arranged.
+        wanted: super::outputs::Wanted,
+        /// What is known of it then.
+        reply: oneshot::Sender<Result<Status, OutputError>>,
+    },
+    /// How all outputs fare.
+    Outputs {
+        /// In the order in which they were asked for.
+        reply: oneshot::Sender<Vec<Status>>,
+    },
+    /// End an output.
+    StopOutput {
+        /// Which.
+        id: OutputId,
+        /// What became of it.
+        reply: oneshot::Sender<Result<Status, OutputError>>,
     },
     /// Send everybody away and finalise what is being recorded.
     Close,

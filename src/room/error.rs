@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::model::Source;
-use crate::id::{EndpointName, ParticipantId, RecordingId};
+use crate::id::{EndpointName, OutputId, ParticipantId, RecordingId};
 use crate::webrtc::EndpointError;
 use crate::webrtc::sdp::SdpError;
 
@@ -146,5 +146,28 @@ pub enum RecordingError {
     Folder(String),
     /// Mixing or writing could not start, or failed.
     #[error("the recording failed: {0}")]
+    Media(String),
+}
+
+/// Why an output did not start or stop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OutputError {
+    /// There is no such room.
+    #[error("there is no room {0:?}: somebody has to join it first")]
+    NoRoom(String),
+    /// There is no such output.
+    #[error("there is no output {0} in this room: see GET …/outputs")]
+    Unknown(OutputId),
+    /// It cannot be had.
+    #[error("{0}")]
+    Refused(String),
+    /// The mix is served by HLS already.
+    #[error("this mix is served as HLS already: it serves as many as come")]
+    Served,
+    /// There are as many as allowed.
+    #[error("the room has {0} outputs, and may not have more: stop one first")]
+    TooMany(usize),
+    /// Mixing or encoding could not start, or failed.
+    #[error("the output failed: {0}")]
     Media(String),
 }

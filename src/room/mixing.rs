@@ -137,13 +137,24 @@ impl Actor {
             return Ok(Some(any.unwrap_or_default()));
         }
         let layout = wanted.unwrap_or_default();
-        let checked = layout.check(canvas(&self.context.config.mix, &layout));
+        self.mixable(&layout)?;
+        Ok(Some(layout))
+    }
+
+    /// Whether there can be a mix of a layout.
+    pub(super) fn mixable(&self, layout: &Layout) -> Result<(), RecordingError> {
+        let checked = layout.check(canvas(&self.context.config.mix, layout));
         checked.map_err(|error| RecordingError::Format(error.to_string()))?;
         let mixes = self.mixing.running.iter().map(|running| &running.layout).chain(&self.mixing.starting);
-        if mixes.clone().all(|mixed| *mixed != layout) && mixes.count() >= MOST_MIXES {
+        if mixes.clone().all(|mixed| mixed != layout) && mixes.count() >= MOST_MIXES {
             return Err(RecordingError::TooManyMixes(MOST_MIXES));
         }
-        Ok(Some(layout))
+        Ok(())
+    }
+
+    /// The numbers of the mix of a layout.
+    pub(super) fn mix_values(&self, layout: &Layout) -> Values {
+        values(&self.context.config.mix, layout)
     }
 
     /// Starts the mix of a layout, unless that is done or under way. It takes its time: the room is told by [`News::Mix`].
@@ -168,9 +179,11 @@ impl Actor {
         if let Err(error) = started.and_then(|mix| self.fill_mix(&layout, mix)) {
             tracing::error!(%error, %layout, "there is no mix");
             self.mixing.rest();
+            self.end_outputs(Some(&layout), &error.to_string());
             return self.refuse_recordings(&layout, &error);
         }
         self.begin_recordings();
+        self.begin_outputs();
         self.keep_mix();
         if !self.keeps_mix() {
             self.end_idle_mixes();
@@ -315,9 +328,11 @@ impl Actor {
 
     /// Ends the mixes that nothing wants any more.
     pub(super) fn end_idle_mixes(&mut self) {
-        let (recordings, is_kept) = (&self.recordings, self.mixing.is_kept());
+        let (recordings, outputs, is_kept) = (&self.recordings, &self.outputs, self.mixing.is_kept());
         let keeps = is_kept || self.mixing.is_keeping;
-        let wanted = |layout: &Layout| recordings.takes(layout) || keeps && *layout == Layout::default();
+        let wanted = |layout: &Layout| {
+            recordings.takes(layout) || outputs.takes(layout) || keeps && *layout == Layout::default()
+        };
         self.mixing.running.retain(|running| wanted(&running.layout));
         if self.mixing.is_running() || self.recordings.is_active() || self.keeps_past() {
             return;
@@ -332,6 +347,7 @@ impl Actor {
     pub(super) fn mix_failed(&mut self, layout: &Layout, reason: &str) {
         tracing::error!(reason, %layout, "the mix failed: what records it ends");
         self.end_recordings_of(layout, reason);
+        self.end_outputs(Some(layout), reason);
         self.mixing.running.retain(|running| running.layout != *layout);
         if *layout == Layout::default() {
             self.mixing.kept.clear();

@@ -20,6 +20,7 @@ mod minutes;
 mod mixing;
 mod model;
 mod moderation;
+mod outputs;
 mod participant;
 mod presence;
 mod publication;
@@ -36,16 +37,18 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
-use crate::id::{RecordingId, RoomName};
+use crate::egress::outputs::Status;
+use crate::id::{OutputId, RecordingId, RoomName};
 
 pub use chat::MAX_CHARACTERS as MAX_CHAT_CHARACTERS;
 pub use command::{Command, Done, Moderation, Newcomer, Reply, Request, Tracks, Wanted};
-pub use error::{JoinError, RecordingError, RequestError};
+pub use error::{JoinError, OutputError, RecordingError, RequestError};
 pub use event::{Event, Removal};
 pub use model::{
     Connection, Height, Look, Member, Message, Quality, Role, Running, Settings, Snapshot, Source, Track, TrackId,
     Waiter,
 };
+pub use outputs::Wanted as WantedOutput;
 pub use participant::MAX_ENDPOINTS;
 pub use registry::{Registry, RoomContext};
 
@@ -116,5 +119,32 @@ impl RoomHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::StopRecording { id: id.clone(), reply }).await;
         answer.await.unwrap_or_else(|_| Err(RecordingError::NotRunning(id.clone())))
+    }
+
+    /// Starts an output of a mix of the room.
+    ///
+    /// # Errors
+    /// When there are too many, the mix is served already, or mixing cannot start.
+    pub async fn start_output(&self, wanted: WantedOutput) -> Result<Status, OutputError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::StartOutput { wanted, reply }).await;
+        answer.await.unwrap_or_else(|_| Err(OutputError::NoRoom(self.name.to_string())))
+    }
+
+    /// How the room's outputs fare.
+    pub async fn outputs(&self) -> Vec<Status> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Outputs { reply }).await;
+        answer.await.unwrap_or_default()
+    }
+
+    /// Stops an output and waits until it has ended.
+    ///
+    /// # Errors
+    /// When there is none of that identifier in this room.
+    pub async fn stop_output(&self, id: &OutputId) -> Result<Status, OutputError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::StopOutput { id: id.clone(), reply }).await;
+        answer.await.unwrap_or_else(|_| Err(OutputError::Unknown(id.clone())))
     }
 }

@@ -16,7 +16,7 @@ use super::{Event, RecordingError, Running, Source};
 use crate::egress::individual::Feed;
 use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Start};
-use crate::id::{ParticipantId, RecordingId};
+use crate::id::{OutputId, ParticipantId, RecordingId};
 use crate::media::pipeline::Pipeline;
 use crate::mix::layout::Layout;
 use crate::mix::{Encoded, Mix, MixError};
@@ -35,6 +35,8 @@ pub(super) enum News {
     Mix(Layout, Result<Mix, MixError>),
     /// What is kept of a mix is encoded now, or is not.
     Kept(Arc<Mix>, Result<Vec<Encoded>, MixError>),
+    /// What an output gives away is encoded now, or is not.
+    Encoded(OutputId, Result<Vec<Encoded>, MixError>),
 }
 
 /// What the room records.
@@ -197,6 +199,7 @@ impl Actor {
             News::Begun(id, begun) => self.recording_begun(&id, begun),
             News::Mix(layout, started) => self.mix_started(layout, started),
             News::Kept(mix, kept) => self.mix_kept(&mix, kept),
+            News::Encoded(id, encoded) => self.output_encoded(&id, encoded),
         }
     }
 

@@ -12,6 +12,7 @@ use super::actor::Actor;
 use super::{COMMANDS, Command, Event, JoinError, Newcomer, RoomHandle};
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
+use crate::egress::hls::Shelves;
 use crate::id::{ParticipantId, RecordingId, RoomName};
 use crate::media::description::Descriptions;
 
@@ -30,6 +31,8 @@ pub struct RoomContext {
     pub descriptions: Arc<Descriptions>,
     /// Where recordings are noted.
     pub catalogue: Arc<Catalogue>,
+    /// Where HLS streams are made known.
+    pub shelves: Shelves,
 }
 
 /// All rooms; cheap to clone.

@@ -81,4 +81,8 @@ pub(super) const CONTRACT: &[Entry] = &[
     entry!("output/mp4.launch", MUX, SINK),
     entry!("output/mkv.launch", MUX, SINK),
     entry!("output/webm.launch", MUX, SINK),
+    entry!("stream/h264-ts.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("stream/aac-ts.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("output/rtmp.launch", MUX, SINK),
+    entry!("output/srt.launch", MUX, SINK),
 ];

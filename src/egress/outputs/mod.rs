@@ -1,0 +1,190 @@
+//! Where a mix goes while it happens: pushed by RTMP or SRT, or to be fetched by HLS.
+//!
+//! Owner: a task for each output. It alone starts and ends its pipeline, again and again where that fails; what is slow or
+//! broken there loses frames there, and nowhere else.
+
+mod destination;
+mod keep;
+mod pipeline;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use tokio::sync::{oneshot, watch};
+
+pub use destination::{BadDestination, Destination};
+
+use super::hls::{self, Shelf, Shelves};
+use super::manifest::unix_ms;
+use crate::id::{OutputId, RoomName};
+use crate::media::description::{Descriptions, Values};
+use crate::mix::{Encoded, Encoding};
+
+/// Where a mix is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// To be fetched at `/hls/{room}/{mix}/index.m3u8`.
+    Hls,
+    /// Pushed there, by RTMP or SRT.
+    Push(Destination),
+}
+
+/// Why there is no such output.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// That mix is served already.
+    #[error("the mix is served as HLS already: it serves as many as come")]
+    Served,
+}
+
+/// What an output writes to.
+#[derive(Debug, Clone)]
+enum Way {
+    Push(Destination),
+    Hls { shelf: Arc<Shelf>, lengths: hls::Lengths },
+}
+
+impl Way {
+    fn end(&self) {
+        if let Self::Hls { shelf, .. } = self {
+            shelf.end();
+        }
+    }
+}
+
+/// How an output fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It has not yet given anything away.
+    Connecting,
+    /// What is mixed arrives.
+    Live,
+    /// It failed, and is tried again in a moment.
+    Waiting,
+    /// It is over.
+    Ended,
+}
+
+/// What is known of an output. Secrets are not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Its identifier.
+    pub id: OutputId,
+    /// `hls`, `rtmp`, `rtmps` or `srt`.
+    pub kind: String,
+    /// Where it goes, without keys; of HLS, the path at which it is.
+    pub url: String,
+    /// How it fares.
+    pub state: State,
+    /// Since when it is so, in milliseconds since 1970.
+    pub since: u64,
+    /// How often it was tried again.
+    pub retries: u32,
+    /// Why it failed last.
+    pub error: Option<String>,
+    /// How much was taken.
+    pub bytes: u64,
+    /// How many frames the other side was too slow for.
+    pub dropped: u64,
+}
+
+/// In which codecs an output wants the mix.
+pub const ENCODINGS: [Encoding; 2] = [Encoding::H264, Encoding::Aac];
+
+/// An output that was asked for, and can be had.
+#[derive(Debug)]
+pub struct Plan {
+    way: Way,
+    status: Status,
+}
+
+/// How HLS is cut.
+const LENGTHS: hls::Lengths =
+    hls::Lengths { segment: Duration::from_secs(2), part: Duration::from_millis(500), window: Duration::from_secs(60) };
+
+impl Plan {
+    /// Looks whether `target` can be had of a room's mix.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn make(target: &Target, room: &RoomName, mix: &str, shelves: &Shelves) -> Result<Self, Refusal> {
+        let (way, kind, url) = match target {
+            Target::Push(destination) => {
+                let (kind, shown) = (destination.scheme().to_owned(), destination.to_string());
+                (Way::Push(destination.clone()), kind, shown)
+            }
+            Target::Hls => {
+                let shelf = Arc::new(LENGTHS.shelf());
+                if !shelves.put(room, mix, &shelf) {
+                    return Err(Refusal::Served);
+                }
+                let room = percent_encoding::utf8_percent_encode(room.as_str(), percent_encoding::NON_ALPHANUMERIC);
+                let url = format!("/hls/{room}/{mix}/index.m3u8");
+                (Way::Hls { shelf, lengths: LENGTHS }, "hls".to_owned(), url)
+            }
+        };
+        let status = Status {
+            id: OutputId::new(),
+            kind,
+            url,
+            state: State::Connecting,
+            since: unix_ms(SystemTime::now()),
+            retries: 0,
+            error: None,
+            bytes: 0,
+            dropped: 0,
+        };
+        Ok(Self { way, status })
+    }
+
+    /// Its identifier.
+    #[must_use]
+    pub fn id(&self) -> &OutputId {
+        &self.status.id
+    }
+
+    /// What is known of it if it never starts.
+    #[must_use]
+    pub fn ended(self) -> Status {
+        Status { state: State::Ended, ..self.status }
+    }
+
+    /// Starts it, of a mix in [`ENCODINGS`]. Must be called within a Tokio runtime.
+    #[must_use]
+    pub fn start(self, descriptions: &Descriptions, values: Values, encoded: Vec<Encoded>) -> Output {
+        let (stop, stopped) = oneshot::channel();
+        let (sender, status) = watch::channel(self.status);
+        let keeper =
+            keep::Keeper { way: self.way, descriptions: descriptions.clone(), values, encoded, status: sender };
+        tokio::spawn(keeper.run(stopped));
+        Output { status, _stop: stop }
+    }
+}
+
+/// A running output. Dropping it ends it.
+#[derive(Debug)]
+pub struct Output {
+    status: watch::Receiver<Status>,
+    // Its end is the word.
+    _stop: oneshot::Sender<()>,
+}
+
+impl Output {
+    /// How it fares.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Ends it, and waits until it has ended.
+    pub async fn stop(self) -> Status {
+        let Self { mut status, _stop: stop } = self;
+        drop(stop);
+        // Gone is ended, too.
+        let _ = status.wait_for(|status| status.state == State::Ended).await;
+        status.borrow().clone()
+    }
+}

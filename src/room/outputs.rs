@@ -1,0 +1,194 @@
+//! The part of the room's task that gives mixes away while they happen: what is pushed, and what is served by HLS.
+//!
+//! An output keeps itself alive once it runs. Here it waits for its mix and for the encoders; the room is told of them by
+//! [`News::Encoded`].
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::actor::Actor;
+use super::error::OutputError;
+use super::recordings::News;
+use super::starting::START_WITHIN;
+use crate::egress::outputs::{ENCODINGS, Output, Plan, Refusal, Status, Target};
+use crate::id::OutputId;
+use crate::mix::layout::Layout;
+use crate::mix::{Encoded, Mix, MixError};
+
+/// How many outputs a room may have at once.
+const MOST: usize = 16;
+
+/// Where what became of an output goes.
+pub(super) type Reply = oneshot::Sender<Result<Status, OutputError>>;
+
+/// What somebody wants.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Where it goes.
+    pub target: Target,
+    /// How its picture is arranged.
+    pub layout: Layout,
+}
+
+/// What the room gives away, in the order in which it was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    active: Vec<Active>,
+}
+
+#[derive(Debug)]
+struct Active {
+    id: OutputId,
+    layout: Layout,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// There is no mix yet.
+    Waits {
+        plan: Box<Plan>,
+        reply: Reply,
+    },
+    /// It is being encoded.
+    Starts {
+        plan: Box<Plan>,
+        reply: Reply,
+    },
+    Runs(Output),
+}
+
+impl Outputs {
+    /// Whether the mix of a layout is wanted.
+    pub(super) fn takes(&self, layout: &Layout) -> bool {
+        self.active.iter().any(|active| active.layout == *layout)
+    }
+
+    /// How all fare that run.
+    pub(super) fn statuses(&self) -> Vec<Status> {
+        let status = |active: &Active| match &active.phase {
+            Phase::Runs(output) => Some(output.status()),
+            Phase::Waits { .. } | Phase::Starts { .. } => None,
+        };
+        self.active.iter().filter_map(status).collect()
+    }
+
+    fn take(&mut self, id: &OutputId) -> Option<Active> {
+        let index = self.active.iter().position(|active| active.id == *id)?;
+        Some(self.active.remove(index))
+    }
+}
+
+impl Actor {
+    /// Starts an output, which takes its time: `reply` has what came of it.
+    pub(super) fn start_output(&mut self, wanted: Wanted, reply: Reply) {
+        let layout = wanted.layout.clone();
+        match self.planned(&wanted) {
+            Ok(plan) => {
+                let id = plan.id().clone();
+                let phase = Phase::Waits { plan: Box::new(plan), reply };
+                self.outputs.active.push(Active { id, layout: layout.clone(), phase });
+                self.begin_outputs();
+                self.start_mix(&layout);
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn planned(&self, wanted: &Wanted) -> Result<Plan, OutputError> {
+        if self.participants.is_empty() {
+            return Err(OutputError::NoRoom(self.name.to_string()));
+        }
+        if self.outputs.active.len() >= MOST {
+            return Err(OutputError::TooMany(MOST));
+        }
+        self.mixable(&wanted.layout).map_err(|error| OutputError::Refused(error.to_string()))?;
+        // The one that nobody named.
+        let mix = if wanted.layout == Layout::default() { "default".to_owned() } else { wanted.layout.to_string() };
+        Plan::make(&wanted.target, &self.name, &mix, &self.context.shelves)
+            .map_err(|Refusal::Served| OutputError::Served)
+    }
+
+    /// Has those encoded whose mix is there.
+    pub(super) fn begin_outputs(&mut self) {
+        for index in 0..self.outputs.active.len() {
+            let active = &self.outputs.active[index];
+            let (Phase::Waits { .. }, Some(mix)) = (&active.phase, self.mixing.handle(&active.layout)) else {
+                continue;
+            };
+            let Active { id, layout, phase } = self.outputs.active.remove(index);
+            if let Phase::Waits { plan, reply } = phase {
+                let (news, encoding) = (self.recordings.news.clone(), id.clone());
+                self.outputs.active.insert(index, Active { id, layout, phase: Phase::Starts { plan, reply } });
+                tokio::spawn(async move {
+                    let encoded = tokio::time::timeout(START_WITHIN, encode(&mix)).await;
+                    let _ = news.send(News::Encoded(encoding, encoded.unwrap_or(Err(MixError::Ended)))).await;
+                });
+            }
+        }
+    }
+
+    /// An output's mix is encoded, or is not. It may have been stopped meanwhile.
+    pub(super) fn output_encoded(&mut self, id: &OutputId, encoded: Result<Vec<Encoded>, MixError>) {
+        let Some(index) = self.outputs.active.iter().position(|active| active.id == *id) else {
+            return self.end_idle_mixes();
+        };
+        let Active { id, layout, phase } = self.outputs.active.remove(index);
+        match (phase, encoded) {
+            (Phase::Starts { plan, reply }, Ok(encoded)) => {
+                let values = self.mix_values(&layout);
+                let output = plan.start(&self.context.descriptions, values, encoded);
+                tracing::info!(output = %id, "an output begins");
+                let _ = reply.send(Ok(output.status()));
+                self.outputs.active.insert(index, Active { id, layout, phase: Phase::Runs(output) });
+            }
+            (Phase::Starts { reply, .. } | Phase::Waits { reply, .. }, Err(error)) => {
+                let _ = reply.send(Err(OutputError::Media(error.to_string())));
+                self.end_idle_mixes();
+            }
+            (phase, Ok(_)) => self.outputs.active.insert(index, Active { id, layout, phase }),
+            (Phase::Runs(_), Err(_)) => {}
+        }
+    }
+
+    /// Ends an output; `reply` is told when it has ended.
+    pub(super) fn stop_output(&mut self, id: &OutputId, reply: Reply) {
+        match self.outputs.take(id).map(|active| active.phase) {
+            Some(Phase::Runs(output)) => {
+                tracing::info!(output = %id, "an output ends");
+                // It says goodbye to the other side, which the room must not wait for.
+                tokio::spawn(async move { reply.send(Ok(output.stop().await)) });
+            }
+            Some(Phase::Waits { plan, reply: first } | Phase::Starts { plan, reply: first }) => {
+                let _ = first.send(Err(OutputError::Unknown(id.clone())));
+                let _ = reply.send(Ok(plan.ended()));
+            }
+            None => drop(reply.send(Err(OutputError::Unknown(id.clone())))),
+        }
+        self.end_idle_mixes();
+    }
+
+    /// Ends what takes the mix of a layout, which is of no use, or all.
+    pub(super) fn end_outputs(&mut self, layout: Option<&Layout>, reason: &str) {
+        let ended = |active: &mut Active| layout.is_none_or(|layout| active.layout == *layout);
+        for active in self.outputs.active.extract_if(.., ended) {
+            tracing::info!(output = %active.id, reason, "an output ends");
+            match active.phase {
+                Phase::Waits { reply, .. } | Phase::Starts { reply, .. } => {
+                    let _ = reply.send(Err(OutputError::Media(reason.to_owned())));
+                }
+                // Its task ends with it.
+                Phase::Runs(_) => {}
+            }
+        }
+    }
+}
+
+async fn encode(mix: &Arc<Mix>) -> Result<Vec<Encoded>, MixError> {
+    let mut all = Vec::new();
+    for encoding in ENCODINGS {
+        all.push(mix.encode(encoding).await?);
+    }
+    Ok(all)
+}
