@@ -99,7 +99,9 @@ async fn kill(lab: &Lab, age: f64, found: &mut Vec<Found>) -> (usize, usize) {
 /// Whether all of it can be decoded, without a complaint.
 fn plays(path: &Path) -> bool {
     let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-i"]).arg(path).args(["-map", "0", "-f", "null", "-"]);
+    // In the file's own time base: in that of the frame rate two pictures may fall into one.
+    command.args(["-v", "error", "-i"]).arg(path);
+    command.args(["-map", "0", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"]);
     let output = command.output().expect("ffmpeg runs");
     let words = String::from_utf8_lossy(&output.stderr);
     if !words.is_empty() {

@@ -166,7 +166,7 @@ impl Stage {
                     let track = participant.track(codec.kind());
                     // The old input goes before the new one comes, so that its pad is free.
                     drop(track.take());
-                    *track = Some(Track { codec, outlet, input: None, not_before: None });
+                    *track = Some(Track { codec, outlet, input: None, not_before: None, is_left_out: false });
                     self.places = None;
                 }
                 None => tracing::warn!(participant = %id, "a track of nobody in this mix is not mixed"),
@@ -282,7 +282,13 @@ impl Stage {
             return;
         }
         let (codec, outlet) = (track.codec, track.outlet.clone());
-        let Some(pad) = self.free_pad(kind) else { return };
+        let pad = self.free_pad(kind);
+        let Some(track) = self.roster.all[index].track(kind) else { return };
+        // Said once: it is looked for again and again.
+        if std::mem::replace(&mut track.is_left_out, pad.is_none()) != pad.is_none() && pad.is_none() {
+            tracing::warn!(mix = %self.pipeline.gst().name(), ?codec, "the mix has no place left: a track is not in it until another goes");
+        }
+        let Some(pad) = pad else { return };
         let started = self.start_input(index, codec, &outlet, &pad);
         let Some(track) = self.roster.all[index].track(kind) else { return };
         match started {

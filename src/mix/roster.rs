@@ -19,6 +19,8 @@ pub(super) struct Track {
     pub(super) outlet: Outlet,
     pub(super) input: Option<Input>,
     pub(super) not_before: Option<Instant>,
+    /// Whether it is known that no pad is free for it.
+    pub(super) is_left_out: bool,
 }
 
 /// What a layout knows of somebody.
@@ -155,7 +157,8 @@ mod tests {
     }
 
     fn show(roster: &mut Roster, one: &str) {
-        let track = Track { codec: Codec::Vp8, outlet: Outlet::new("out"), input: None, not_before: None };
+        let track =
+            Track { codec: Codec::Vp8, outlet: Outlet::new("out"), input: None, not_before: None, is_left_out: false };
         roster.find(&id(one)).unwrap().video = Some(track);
     }
 
