@@ -649,6 +649,7 @@ fn a_disk_that_is_full_costs_what_no_longer_fits_and_nothing_else() {
         let people = company(&server, 2).await;
         people[0].watch(&people[1], 5).await;
         let (id, begun) = start(&server).await;
+        let (individual, _) = start_as(&server, &json!({"kind": "individual"})).await;
         people[0].watch(&people[1], 4).await;
 
         let wall = begun.elapsed().as_secs_f64();
@@ -665,6 +666,18 @@ fn a_disk_that_is_full_costs_what_no_longer_fits_and_nothing_else() {
         let film = Recording::read(file.path(), &[]);
         let until = film.times.last().copied().unwrap_or(0.0);
         assert!(until > wall - LOSS, "pictures until {until} of {wall} s");
+        // What everybody sends goes on in files of its own, and nothing is listed that never had anything in it.
+        people[0].watch(&people[1], 3).await;
+        let entry = stop(&server, &individual).await;
+        assert!(entry["error"].as_str().is_some_and(|error| error.contains("No space left")), "{entry}");
+        let files = entry["files"].as_array().expect("files");
+        assert!(files.len() >= 2, "{entry}");
+        for (index, file) in files.iter().enumerate() {
+            let name = file["name"].as_str().expect("a name");
+            let media = server.download(&format!("/api/v1/recordings/{individual}/files/{name}")).await;
+            let until = Recording::read(media.path(), &[]).times.last().copied().unwrap_or(0.0);
+            assert!(index > 1 || until > wall - LOSS, "{name}: pictures until {until} of {wall} s");
+        }
         let (again, _) = start(&server).await;
         people[0].watch(&people[1], 2).await;
         stop(&server, &again).await;

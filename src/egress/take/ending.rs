@@ -39,6 +39,7 @@ impl Take {
         }
         self.manifest.measure();
         self.manifest.weigh(self.catalogue.folder());
+        self.leave_out_empty();
         self.keep().await;
         let merged = self.merge().await;
         let mut written = self.write().await;
@@ -58,6 +59,13 @@ impl Take {
         if !self.deleted && (failed || !checksum::note(&self.catalogue, &self.manifest).await) {
             self.catalogue.hand_over(&self.manifest.id);
         }
+    }
+
+    /// What failed before anything was in it is no file: each try on a full disk leaves one.
+    fn leave_out_empty(&mut self) {
+        let is_empty = |file: &mut MediaFile| file.error.is_some() && file.bytes == 0;
+        let empty: Vec<_> = self.manifest.files.extract_if(.., is_empty).collect();
+        merge::delete(&empty, self.catalogue.folder());
     }
 
     /// Brings what was written to the disk: until then nobody is told that it is whole.
