@@ -210,5 +210,6 @@ fn has_frames(path: &Path) -> [bool; 2] {
     let Ok(bytes) = std::fs::read(path) else { return [false; 2] };
     let behind = |mark: &[u8]| bytes.windows(4).position(|part| part == mark).map(|at| bytes.len() - at);
     let cluster = behind(&CLUSTER).is_some_and(|bytes| bytes > 40);
-    [cluster || behind(b"mdat").is_some_and(|bytes| bytes > 40), cluster || behind(b"moov").is_some()]
+    // The box itself has 12 bytes behind its mark; a frame of silence is 6.
+    [cluster || behind(b"mdat").is_some_and(|bytes| bytes > 16), cluster || behind(b"moov").is_some()]
 }
