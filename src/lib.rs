@@ -22,7 +22,7 @@
 //! | [`recompose`] | a layout rendered afterwards, from what everybody sent: `plenum recompose` |
 //! | [`room`] | who is there, what they may, who gets what: one task per room, commands in, events out |
 //! | [`signaling`] | Socket.IO sessions and their dialects: the tutorial's and our own |
-//! | [`http`] | page, REST API, errors |
+//! | [`http`] | page, REST API, HLS, errors |
 //! | [`check`], [`server`] | what is missing on this machine; everything wired together |
 //!
 //! # Threads
@@ -52,8 +52,9 @@
 //! [recording](egress::recording)'s own pipeline → file. Stopping sends EOS into that last pipeline only.
 //! If recordings are to begin before they are asked for, mix and taps are there from the beginning, and their outlets keep
 //! what passed lately; a link takes that first. What everybody is told meanwhile is noted in its manifest, and the [catalogue](egress::catalogue) finds it afterwards.
-//! An [output](egress::outputs) takes the same encoders' outlets, into a pipeline that is tried again for as long as it is wanted.
 //! Where that is wanted, its [upload](egress::upload) follows once its files have their checksums.
+//! An [output](egress::outputs), pushed or served by HLS, takes the outlets of the same encoders, into a pipeline that is tried again
+//! for as long as it is wanted.
 
 #![warn(clippy::unwrap_used, clippy::print_stdout)]
 

@@ -285,7 +285,8 @@ impl Stage {
         let pad = self.free_pad(kind);
         let Some(track) = self.roster.all[index].track(kind) else { return };
         // Said once: it is looked for again and again.
-        if std::mem::replace(&mut track.is_left_out, pad.is_none()) != pad.is_none() && pad.is_none() {
+        let was_left_out = std::mem::replace(&mut track.is_left_out, pad.is_none());
+        if pad.is_none() && !was_left_out {
             tracing::warn!(mix = %self.pipeline.gst().name(), ?codec, "the mix has no place left: a track is not in it until another goes");
         }
         let Some(pad) = pad else { return };
