@@ -6,8 +6,14 @@
 //! picture  ▆▆▆▆▆▆ tile  tile ▆▆   the name tile when muted, or when nothing came for a while, until the next keyframe
 //! ```
 
-/// How long one frame of silence is.
+/// How long a usual frame of sound is.
 pub(super) const FRAME: u64 = 20_000_000;
+/// The shortest silence: a frame may be half as long.
+const HALF: u64 = FRAME / 2;
+/// Sound that is this far from its time, on average over [`STEADY`] packets, is put right. More than half of what that
+/// moves it by, so that it does not go to and fro.
+const ASTRAY: i64 = 7_000_000;
+const STEADY: i64 = 64;
 /// Packets may be this late: lost ones are sent again, and jitter buffers wait.
 const LATE: u64 = 500_000_000;
 /// A picture may stand still for so long; as often a tile is shown again, so that one finds a keyframe.
@@ -39,29 +45,58 @@ impl Gaps {
     }
 }
 
-/// Frames of silence, one after the other.
+/// A silence of whole halves of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Silence {
     pub(super) from: u64,
-    pub(super) frames: u64,
+    pub(super) length: u64,
+}
+
+impl Silence {
+    const fn none(at: u64) -> Self {
+        Self { from: at, length: 0 }
+    }
+
+    /// When each of its frames sounds, and how long it is: as long as they can be.
+    pub(super) fn frames(self) -> impl Iterator<Item = (u64, u64)> {
+        (0..self.length).step_by(FRAME as usize).map(move |at| (self.from + at, FRAME.min(self.length - at)))
+    }
 }
 
 /// The sound.
 #[derive(Debug, Default)]
 pub(super) struct Sound {
     end: u64,
+    /// By how much packets came after their place in the file lately. Clocks of senders run differently, and a single
+    /// packet's time is only known to some milliseconds.
+    behind: i64,
     gaps: Gaps,
 }
 
 impl Sound {
     /// A packet that came: the silence before it, and when it sounds, if it does. Packets follow each other to the sample,
-    /// since players often do not look at their times: only what amounts to a frame is corrected.
+    /// since players often do not look at their times: what amounts to most of a frame is corrected at once, what
+    /// remains, by and by.
     pub(super) fn packet(&mut self, at: u64, duration: u64) -> (Silence, Option<u64>) {
         let silence = self.silence(at);
         // Its place is taken if it comes this late.
         if at + FRAME <= self.end {
             return (silence, None);
         }
+        self.behind += (at.cast_signed() - self.end.cast_signed() - self.behind) / STEADY;
+        if self.behind.abs() <= ASTRAY || silence.length > 0 {
+            let at = self.end;
+            self.end += duration;
+            return (silence, Some(at));
+        }
+        // A pause that is longer by half a frame; or, in place of a whole frame, half a one of silence.
+        let silence = Silence { from: self.end, length: HALF };
+        self.end += HALF;
+        if self.behind < 0 {
+            self.behind += HALF.cast_signed();
+            return (silence, None);
+        }
+        self.behind -= HALF.cast_signed();
         let at = self.end;
         self.end += duration;
         (silence, Some(at))
@@ -79,12 +114,16 @@ impl Sound {
 
     fn silence(&mut self, until: u64) -> Silence {
         let from = self.end;
-        let frames = until.saturating_sub(from).min(PORTION).saturating_add(FRAME / 4) / FRAME;
-        if frames > 0 {
-            self.end = from + frames * FRAME;
-            self.gaps.note(from, self.end);
+        let missing = until.saturating_sub(from).min(PORTION);
+        // Less than that is how times are known, not a packet that is missing.
+        if missing + FRAME / 4 < FRAME {
+            return Silence::none(from);
         }
-        Silence { from, frames }
+        let length = (missing + HALF / 2) / HALF * HALF;
+        self.end = from + length;
+        self.behind = 0;
+        self.gaps.note(from, self.end);
+        Silence { from, length }
     }
 
     /// Whether [`close`](Self::close) would not come as far as `end`, so that [`idle`](Self::idle) must go on before.
@@ -198,12 +237,12 @@ mod tests {
     #[test]
     fn sound_that_does_not_come_is_silence() {
         let mut sound = Sound::default();
-        assert_eq!(sound.packet(3 * MS, FRAME), (Silence { from: 0, frames: 0 }, Some(0)));
+        assert_eq!(sound.packet(3 * MS, FRAME), (Silence::none(0), Some(0)));
         assert_eq!(sound.packet(23 * MS, FRAME).1, Some(20 * MS));
         // One is lost.
-        assert_eq!(sound.packet(63 * MS, FRAME), (Silence { from: 40 * MS, frames: 1 }, Some(60 * MS)));
-        assert_eq!(sound.idle(400 * MS).frames, 0, "it may still come");
-        assert_eq!(sound.idle(700 * MS), Silence { from: 80 * MS, frames: 6 });
+        assert_eq!(sound.packet(63 * MS, FRAME), (Silence { from: 40 * MS, length: 20 * MS }, Some(60 * MS)));
+        assert_eq!(sound.idle(400 * MS).length, 0, "it may still come");
+        assert_eq!(sound.idle(700 * MS), Silence { from: 80 * MS, length: 120 * MS });
         assert_eq!(sound.packet(100 * MS, FRAME).1, None, "too late");
         assert_eq!(sound.gaps(), [Gap { begin: 40 * MS, end: 60 * MS }, Gap { begin: 80 * MS, end: 200 * MS }]);
     }
@@ -222,6 +261,44 @@ mod tests {
             }
             sound.close(end);
             assert!(sound.end.abs_diff(end) < FRAME, "{} of {end}", sound.end);
+        }
+    }
+
+    #[test]
+    fn silence_is_made_of_whole_frames_and_half_a_one() {
+        let silence = Silence { from: 5 * MS, length: 50 * MS };
+        let frames: Vec<_> = silence.frames().collect();
+        assert_eq!(frames, [(5 * MS, FRAME), (25 * MS, FRAME), (45 * MS, HALF)]);
+        assert_eq!(Silence::none(5 * MS).frames().count(), 0);
+    }
+
+    /// Puts packets of half an hour, of a clock that is `ppm` millionths too fast, with times known to `noise`. Returns how
+    /// far sound was from its time at most, after the first seconds, and how often it was corrected.
+    fn drift(ppm: i64, noise: u64, seed: u64) -> (u64, usize) {
+        let mut sound = Sound::default();
+        let (mut worst, mut corrected, mut random) = (0, 0, seed | 1);
+        for index in 0..90_000i64 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let exact = (index * (FRAME.cast_signed() - FRAME.cast_signed() * ppm / 1_000_000)).cast_unsigned() + noise;
+            let (silence, written) = sound.packet(exact - noise + random % (2 * noise + 1), FRAME);
+            corrected += usize::from(silence.length > 0);
+            if let Some(at) = written.filter(|_| index > 500) {
+                worst = worst.max(at.abs_diff(exact));
+            }
+        }
+        (worst, corrected)
+    }
+
+    #[test]
+    fn a_clock_that_runs_differently_is_followed_and_noise_is_not() {
+        for ppm in [-100, -20, 0, 20, 100] {
+            let (worst, corrected) = drift(ppm, 6 * MS, 7);
+            assert!(worst <= 9 * MS, "{worst} ns off with {ppm} ppm");
+            // So much of a drift of half an hour, in steps of half a frame, and one at the beginning.
+            let due = ppm.unsigned_abs() as usize * 1800 / 10_000 + 2;
+            assert!(corrected <= due, "corrected {corrected} times, {due} were due, with {ppm} ppm");
         }
     }
 
@@ -262,9 +339,9 @@ mod tests {
                 let index = index as u64;
                 let came = index * FRAME + (index * 7 % (jitter + 1)) * MS;
                 let (silence, written) = if gone { (sound.idle(came), None) } else { sound.packet(came, FRAME) };
-                if silence.frames > 0 {
+                if silence.length > 0 {
                     prop_assert_eq!(silence.from, end);
-                    end = silence.from + silence.frames * FRAME;
+                    end = silence.from + silence.length;
                 }
                 if let Some(at) = written {
                     prop_assert_eq!(at, end);

@@ -10,15 +10,17 @@ use gstreamer_app as gst_app;
 
 use super::intake::Frame;
 use super::span::Span;
-use super::strand::{self, FRAME, Gap, Picture, Silence, Sound, Verdict};
+use super::strand::{FRAME, Gap, Picture, Silence, Sound, Verdict};
 use super::tile::Tile;
 use crate::mix::Encoding;
 use crate::mix::layout::Size;
 
 /// What waits for a disk before something is left out.
 const BOUND: gst::ClockTime = gst::ClockTime::from_seconds(30);
-/// Twenty milliseconds of silence: RFC 6716, section 3.1, CELT over the full band in one frame, of which nothing is coded.
+/// A frame of silence, and half a one: RFC 6716, section 3.1, CELT over the full band in one frame of 20 and of 10 ms, of
+/// which nothing is coded.
 const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
+const HALF_SILENCE: [u8; 3] = [0xf0, 0xff, 0xfe];
 
 /// A stream of a file.
 #[derive(Debug, Clone)]
@@ -73,14 +75,14 @@ impl Track {
                 let (silence, at) = sound.packet(at, duration);
                 self.be_silent(silence);
                 if let Some(at) = at {
-                    self.push(buffer, at, None);
+                    self.push(buffer, at, Some(duration), None);
                 }
                 false
             }
             Strand::Picture { picture, size } => match picture.frame(at, keyframe) {
                 Verdict::Write(at) => {
                     *size = size_of(&caps).or(*size);
-                    self.push(buffer, at, Some(&caps));
+                    self.push(buffer, at, None, Some(&caps));
                     false
                 }
                 Verdict::Drop => false,
@@ -108,7 +110,7 @@ impl Track {
                 if let Some(at) = picture.tile(now)
                     && let Some(tile) = tile(*size)
                 {
-                    self.push(tile.buffer, at, Some(&tile.caps));
+                    self.push(tile.buffer, at, None, Some(&tile.caps));
                 }
             }
             Strand::Picture { .. } => {}
@@ -174,20 +176,21 @@ impl Track {
         }
     }
 
-    fn be_silent(&self, Silence { from, frames }: Silence) {
-        for index in 0..frames {
-            self.push(gst::Buffer::from_slice(SILENCE), from + index * strand::FRAME, None);
+    fn be_silent(&self, silence: Silence) {
+        for (at, length) in silence.frames() {
+            let frame = if length < FRAME { HALF_SILENCE } else { SILENCE };
+            self.push(gst::Buffer::from_slice(frame), at, Some(length), None);
         }
     }
 
-    fn push(&self, mut buffer: gst::Buffer, at: u64, caps: Option<&gst::Caps>) {
+    fn push(&self, mut buffer: gst::Buffer, at: u64, duration: Option<u64>, caps: Option<&gst::Caps>) {
         let writable = buffer.make_mut();
         writable.set_pts(gst::ClockTime::from_nseconds(at));
         writable.set_dts(gst::ClockTime::NONE);
-        let caps = caps.map(plain);
-        if caps.is_none() {
-            writable.set_duration(gst::ClockTime::from_nseconds(FRAME));
+        if let Some(duration) = duration {
+            writable.set_duration(gst::ClockTime::from_nseconds(duration));
         }
+        let caps = caps.map(plain);
         if caps.is_some() && self.source.caps() != caps {
             self.source.set_caps(caps.as_ref());
         }
