@@ -31,6 +31,8 @@ pub struct Config {
     pub pipelines: Option<PathBuf>,
     /// Rooms and who may be in them.
     pub rooms: Rooms,
+    /// Who watches mixes by WHEP.
+    pub viewers: Viewers,
     /// How media finds its way.
     pub ice: Ice,
     /// The picture and sound that recordings hold.
@@ -65,6 +67,16 @@ pub struct Rooms {
     pub repair_milliseconds: u32,
     /// How long the place of somebody who lost the connection is kept, in seconds; 0 gives it up at once.
     pub reconnect_seconds: u64,
+}
+
+/// Who watches mixes by WHEP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Viewers {
+    /// The most viewers of one mix.
+    pub max_per_mix: usize,
+    /// The most viewers of all mixes together.
+    pub max: usize,
 }
 
 /// The video codecs that a room may speak.
@@ -181,6 +193,7 @@ impl Default for Config {
                 repair_milliseconds: 200,
                 reconnect_seconds: 20,
             },
+            viewers: Viewers { max_per_mix: 200, max: 1000 },
             ice: Ice {
                 addresses: Vec::new(),
                 port_min: 0,

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tower::{Layer, ServiceExt};
 
 use crate::config::Config;
@@ -61,8 +62,14 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         descriptions: Arc::new(descriptions),
         catalogue: Arc::clone(&catalogue),
         shelves: shelves.clone(),
+        viewers: Arc::new(Semaphore::new(config.viewers.max.min(Semaphore::MAX_PERMITS))),
     });
-    let routes = warp::service(crate::http::routes(Api { registry: registry.clone(), catalogue, shelves }));
+    let routes = warp::service(crate::http::routes(Api {
+        registry: registry.clone(),
+        catalogue,
+        shelves,
+        config: Arc::clone(&config),
+    }));
     let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), config: Arc::clone(&config) });
     let service = layer.layer(routes);
     let origins = Arc::new(Origins::new(&config.origins));

@@ -2,12 +2,14 @@
 
 mod body;
 mod error;
+mod exchange;
 mod hls;
 mod leave;
 pub mod origin;
 mod outputs;
 mod page;
 mod recordings;
+mod whep;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use warp::Filter;
 use warp::reply::Response;
 
+use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
 use crate::egress::hls::Shelves;
 use crate::room::Registry;
@@ -28,6 +31,8 @@ pub struct Api {
     pub catalogue: Arc<Catalogue>,
     /// All HLS streams.
     pub shelves: Shelves,
+    /// What the operator set.
+    pub config: Arc<Config>,
 }
 
 /// Every route, with errors as JSON `{code, message}`.
@@ -40,6 +45,8 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(hls::routes(api.shelves.clone()))
         .unify()
         .or(outputs::routes(api.clone()))
+        .unify()
+        .or(whep::routes(api.clone()))
         .unify()
         .or(recordings::routes(api))
         .unify()

@@ -20,6 +20,7 @@ use super::recordings::{News, Recordings};
 use super::registry::RoomContext;
 use super::speakers::{self, Speakers};
 use super::view::{MAX_LOOKS, View};
+use super::viewers::Viewers;
 use crate::id::{ParticipantId, RoomName};
 use crate::media::Kind;
 use crate::media::bus::{BusEvent, BusEventKind};
@@ -44,6 +45,8 @@ pub(super) struct Actor {
     pub(super) participants: BTreeMap<ParticipantId, Participant>,
     pub(super) recordings: Recordings,
     pub(super) outputs: Outputs,
+    /// Before the pipeline, like participants.
+    pub(super) viewers: Viewers,
     pub(super) mixing: Mixing,
     pub(super) endpoints: EndpointContext,
     pub(super) pipeline: Pipeline,
@@ -81,6 +84,7 @@ impl Actor {
                 sound_milliseconds: context.config.rooms.jitter_milliseconds,
                 picture_milliseconds: context.config.rooms.repair_milliseconds,
             },
+            gather: None,
             events,
         };
         Ok(Self {
@@ -89,6 +93,7 @@ impl Actor {
             participants: BTreeMap::new(),
             recordings,
             outputs: Outputs::default(),
+            viewers: Viewers::default(),
             mixing: Mixing::default(),
             endpoints,
             pipeline,
@@ -130,6 +135,7 @@ impl Actor {
             if self.participants.is_empty() && self.waiting.is_empty() {
                 self.end_recordings();
                 self.end_outputs(None, "everybody has gone");
+                self.end_viewers(None, "everybody has gone");
                 if !self.recordings.is_active() {
                     break;
                 }
@@ -163,6 +169,7 @@ impl Actor {
             Command::StartOutput { wanted, reply } => self.start_output(wanted, reply),
             Command::Outputs { reply } => drop(reply.send(self.outputs.statuses())),
             Command::StopOutput { id, reply } => self.stop_output(&id, reply),
+            Command::Watch(command) => self.watch_command(command),
             Command::Close => self.close(),
         }
     }
@@ -208,6 +215,7 @@ impl Actor {
 
     fn watch(&mut self) {
         self.end_overdue();
+        self.end_overdue_viewers();
         self.give_up_lost();
         for id in std::mem::take(&mut self.slow) {
             self.expel(&id, Removal::Slow);
@@ -221,6 +229,9 @@ impl Actor {
 
     fn bus_event(&mut self, event: &BusEvent) {
         let BusEventKind::Error(detail) = &event.kind else { return };
+        if self.viewer_bus_event(event) {
+            return;
+        }
         let error = EndpointError::Media(detail.clone());
         let owner = self.participants.values().find_map(|participant| {
             let endpoint = participant.endpoints().find(|(_, endpoint)| endpoint.owns(event));

@@ -110,6 +110,8 @@ pub enum Command {
         /// What became of it.
         reply: oneshot::Sender<Result<Status, OutputError>>,
     },
+    /// Somebody outside of the room watches a mix.
+    Watch(super::viewers::Watch),
     /// Send everybody away and finalise what is being recorded.
     Close,
 }

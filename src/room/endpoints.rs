@@ -135,7 +135,7 @@ impl Actor {
     }
 
     pub(super) fn endpoint_event(&mut self, event: EndpointEvent) {
-        let Some((id, name)) = self.owner_of(&event.endpoint) else { return };
+        let Some((id, name)) = self.owner_of(&event.endpoint) else { return self.viewer_event(event) };
         match event.kind {
             EndpointEventKind::Answer(sdp) => {
                 if let Some(held) = self.participants.get_mut(&id).and_then(|p| p.endpoints.get_mut(&name)) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::model::Source;
 use crate::id::{EndpointName, OutputId, ParticipantId, RecordingId};
 use crate::webrtc::EndpointError;
-use crate::webrtc::sdp::SdpError;
+use crate::webrtc::sdp::{FragmentError, SdpError};
 
 /// Why one cannot come in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -146,6 +146,32 @@ pub enum RecordingError {
     Folder(String),
     /// Mixing or writing could not start, or failed.
     #[error("the recording failed: {0}")]
+    Media(String),
+}
+
+/// Why nobody watches, or not as they want.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WatchError {
+    /// There is no such room.
+    #[error("there is no room {0:?}: somebody has to join it first")]
+    NoRoom(String),
+    /// Nobody of that identifier watches.
+    #[error("nobody watches here by that address: it has ended, perhaps; make a new offer")]
+    Unknown,
+    /// The mix cannot be had.
+    #[error("{0}")]
+    Refused(String),
+    /// There are as many as allowed.
+    #[error("{0} watch already, and there is no place for more: try again later")]
+    Full(usize),
+    /// The offer cannot be used.
+    #[error("{0}")]
+    Offer(SdpError),
+    /// Candidates cannot be used.
+    #[error("{0}")]
+    Fragment(FragmentError),
+    /// Mixing, encoding or the connection could not start, or failed.
+    #[error("the mix cannot be watched: {0}")]
     Media(String),
 }
 

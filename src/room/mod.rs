@@ -6,9 +6,10 @@
 //! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
 //! looks at what, and how large). The task, `actor`, is spread over files by what it does: `presence` (who is here),
 //! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `recordings`,
-//! `starting`.
+//! `starting`, `outputs`, `watching` (who sees a mix from outside).
 
 mod actor;
+mod broadcast;
 mod chat;
 mod command;
 mod demand;
@@ -32,17 +33,21 @@ mod stage;
 mod starting;
 mod tracks;
 mod view;
+mod viewers;
+mod watching;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::egress::outputs::Status;
-use crate::id::{OutputId, RecordingId, RoomName};
+use crate::id::{OutputId, RecordingId, RoomName, ViewerId};
+use crate::mix::layout::Layout;
+use crate::webrtc::sdp::Fragment;
 
 pub use chat::MAX_CHARACTERS as MAX_CHAT_CHARACTERS;
 pub use command::{Command, Done, Moderation, Newcomer, Reply, Request, Tracks, Wanted};
-pub use error::{JoinError, OutputError, RecordingError, RequestError};
+pub use error::{JoinError, OutputError, RecordingError, RequestError, WatchError};
 pub use event::{Event, Removal};
 pub use model::{
     Connection, Height, Look, Member, Message, Quality, Role, Running, Settings, Snapshot, Source, Track, TrackId,
@@ -51,6 +56,7 @@ pub use model::{
 pub use outputs::Wanted as WantedOutput;
 pub use participant::MAX_ENDPOINTS;
 pub use registry::{Registry, RoomContext};
+pub use viewers::{Watch, Watching};
 
 /// How many commands wait for a room before those who send them wait.
 const COMMANDS: usize = 256;
@@ -129,6 +135,36 @@ impl RoomHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::StartOutput { wanted, reply }).await;
         answer.await.unwrap_or_else(|_| Err(OutputError::NoRoom(self.name.to_string())))
+    }
+
+    /// Lets somebody watch a mix who is not in the room.
+    ///
+    /// # Errors
+    /// When the offer cannot be used, there are too many, or mixing cannot start.
+    pub async fn watch(&self, layout: Layout, offer: String) -> Result<Watching, WatchError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Watch(Watch::Begin { layout, offer, reply })).await;
+        answer.await.unwrap_or_else(|_| Err(WatchError::NoRoom(self.name.to_string())))
+    }
+
+    /// Takes further candidates of somebody who watches.
+    ///
+    /// # Errors
+    /// When there is no such viewer, or they are not for its connection.
+    pub async fn trickle(&self, viewer: ViewerId, fragment: Fragment) -> Result<(), WatchError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Watch(Watch::Trickle { viewer, fragment, reply })).await;
+        answer.await.unwrap_or(Err(WatchError::Unknown))
+    }
+
+    /// Ends somebody's watching.
+    ///
+    /// # Errors
+    /// When there is no such viewer.
+    pub async fn stop_watching(&self, viewer: ViewerId) -> Result<(), WatchError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Watch(Watch::End { viewer, reply })).await;
+        answer.await.unwrap_or(Err(WatchError::Unknown))
     }
 
     /// How the room's outputs fare.

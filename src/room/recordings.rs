@@ -17,6 +17,7 @@ use crate::egress::individual::Feed;
 use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Start};
 use crate::id::{OutputId, ParticipantId, RecordingId};
+use crate::media::Codec;
 use crate::media::pipeline::Pipeline;
 use crate::mix::layout::Layout;
 use crate::mix::{Encoded, Mix, MixError};
@@ -37,6 +38,8 @@ pub(super) enum News {
     Kept(Arc<Mix>, Result<Vec<Encoded>, MixError>),
     /// What an output gives away is encoded now, or is not.
     Encoded(OutputId, Result<Vec<Encoded>, MixError>),
+    /// What is to be watched of the mix of a layout, with pictures in a codec, is encoded now, or is not.
+    Broadcast(Layout, Codec, Result<Vec<Encoded>, MixError>),
 }
 
 /// What the room records.
@@ -200,6 +203,7 @@ impl Actor {
             News::Mix(layout, started) => self.mix_started(layout, started),
             News::Kept(mix, kept) => self.mix_kept(&mix, kept),
             News::Encoded(id, encoded) => self.output_encoded(&id, encoded),
+            News::Broadcast(layout, codec, encoded) => self.broadcast_encoded(&layout, codec, encoded),
         }
     }
 
