@@ -10,6 +10,7 @@ mod outputs;
 mod page;
 mod recordings;
 mod whep;
+mod whip;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(outputs::routes(api.clone()))
         .unify()
         .or(whep::routes(api.clone()))
+        .unify()
+        .or(whip::routes(api.clone()))
         .unify()
         .or(recordings::routes(api))
         .unify()

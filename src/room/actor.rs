@@ -180,13 +180,14 @@ impl Actor {
             return;
         }
         let outcome = match request {
-            Request::Publish { endpoint, offer, tracks, replaces } => {
-                return self.publish(id, Naming { name: endpoint, replaces }, &offer, tracks, reply);
+            Request::Publish { endpoint, offer, tracks, replaces, trickles } => {
+                return self.publish(id, Naming { name: endpoint, replaces, trickles }, &offer, tracks, reply);
             }
             Request::Subscribe { endpoint, offer, wanted, replaces } => {
-                return self.subscribe(id, Naming { name: endpoint, replaces }, &offer, wanted, reply);
+                return self.subscribe(id, Naming { name: endpoint, replaces, trickles: true }, &offer, wanted, reply);
             }
             Request::Candidate { endpoint, candidate } => self.candidate(id, &endpoint, &candidate),
+            Request::Trickle { endpoint, fragment } => self.trickle(id, &endpoint, &fragment),
             Request::CloseEndpoint(endpoint) => self.close_endpoint(id, &endpoint),
             Request::Mute { source, muted } => self.mute(id, source, muted),
             Request::View(looks) => self.look(id, looks),

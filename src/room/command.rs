@@ -11,6 +11,7 @@ use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::egress::outputs::Status;
 use crate::id::{EndpointName, OutputId, ParticipantId, ParticipantName, RecordingId};
+use crate::webrtc::sdp::Fragment;
 
 /// A message to the room's task.
 #[derive(Debug)]
@@ -154,6 +155,8 @@ pub enum Request {
         tracks: Tracks,
         /// The endpoint that ends when this one is connected.
         replaces: Option<EndpointName>,
+        /// Whether the client is told our candidates one by one, by [`Event::Candidate`]. If not, the answer has them all.
+        trickles: bool,
     },
     /// Offer to receive.
     Subscribe {
@@ -172,6 +175,13 @@ pub enum Request {
         endpoint: EndpointName,
         /// The candidate.
         candidate: String,
+    },
+    /// Several remote candidates of an endpoint at once.
+    Trickle {
+        /// Which endpoint.
+        endpoint: EndpointName,
+        /// What the client says.
+        fragment: Fragment,
     },
     /// End an endpoint.
     CloseEndpoint(EndpointName),

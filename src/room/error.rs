@@ -78,6 +78,9 @@ pub enum RequestError {
     /// The candidate cannot be used.
     #[error("{0}")]
     Candidate(String),
+    /// Several candidates cannot be used.
+    #[error("{0}")]
+    Fragment(FragmentError),
     /// Something is too long, or too much, or empty.
     #[error("{0}")]
     Content(String),
@@ -105,7 +108,7 @@ impl RequestError {
             Self::EndpointExists(_) => "endpoint_exists",
             Self::TooManyEndpoints(_) => "too_many_endpoints",
             Self::Offer(_) | Self::Tracks(_) => "bad_offer",
-            Self::Candidate(_) => "bad_candidate",
+            Self::Candidate(_) | Self::Fragment(_) => "bad_candidate",
             Self::Content(_) => "bad_message",
             Self::Endpoint(error) => endpoint_code(error),
         }

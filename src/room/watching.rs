@@ -21,13 +21,10 @@ use crate::media::{Codec, Kind};
 use crate::mix::layout::Layout;
 use crate::mix::{Encoded, Encoding, Mix, MixError};
 use crate::webrtc::sdp::{self, Fragment, Offer, Policy, Profile, Refusal, Role};
-use crate::webrtc::{Endpoint, EndpointContext, EndpointError, EndpointEvent, EndpointEventKind};
+use crate::webrtc::{Endpoint, EndpointError, EndpointEvent, EndpointEventKind};
 
 /// How many m-lines a viewer may offer: it gets one picture and one sound.
 const MAX_SECTIONS: usize = 8;
-/// How long an answer waits for our candidates, which are all our own addresses, or what a server says as well.
-const GATHER_WITHIN: Duration = Duration::from_millis(500);
-const GATHER_AFAR_WITHIN: Duration = Duration::from_secs(2);
 /// How long the encoder may take for its first picture, which says what it is.
 const FIRST_PICTURE_WITHIN: Duration = Duration::from_secs(5);
 /// The one media stream of a viewer (RFC 8830): browsers keep its sound with its picture.
@@ -158,10 +155,7 @@ impl Actor {
     }
 
     fn open(&mut self, layout: &Layout, codec: Codec, offer: Offer, waiting: Waiting) {
-        let ice = &self.context.config.ice;
-        let is_afar = !ice.stun.is_empty() || !ice.turn.is_empty();
-        let gather = Some(if is_afar { GATHER_AFAR_WITHIN } else { GATHER_WITHIN });
-        let context = EndpointContext { gather, ..self.endpoints.clone() };
+        let context = self.gathering();
         let pipeline = self.pipeline.gst().clone();
         let Some(broadcast) = self.broadcast(layout, codec) else { return };
         let Phase::Runs { streams, .. } = &broadcast.phase else { return };
