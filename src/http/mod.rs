@@ -1,4 +1,4 @@
-//! What is served over HTTP: the page, the API, the Socket.IO client, health. Composition only; each route has its file.
+//! What is served over HTTP: the page, the API, HLS, WHEP and WHIP, the Socket.IO client, health. Composition only; each route has its file.
 
 mod body;
 mod error;

@@ -2,9 +2,13 @@
 //! call. Owner: the room's task.
 //!
 //! ```text
-//! encoder of the mix ─ outlet ─ link ─ payloader ─ tee ─┬─ forwarder ─ webrtcbin of a viewer
-//!                                                       └─ forwarder ─ …
+//! encoder of the mix ─ outlet ─┬ link ─ payloader ─ tee ─┬─ forwarder ─ webrtcbin of a viewer
+//!                              │                         └─ forwarder ─ …
+//!                              └ link ─ …
 //! ```
+//!
+//! All that is behind a link is one thread's work, and many viewers are more than one thread can do: some share a lane, a link
+//! for the picture and one for the sound, and the next get a lane of their own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +34,52 @@ const NAME: &str = "broadcast-";
 /// The shortest time between two keyframes that viewers ask the encoder for: all of them get each.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The sound or the picture of a mix, for as many as want it.
+/// How many viewers share a lane. At 3 Mbit/s each costs a core about 2 % of its time.
+pub(super) const LANE: usize = 25;
+
+/// A mix in one codec of pictures, for as many as want it.
+#[derive(Debug)]
+pub(super) struct Program {
+    lanes: Vec<Vec<Stream>>,
+    throttle: Arc<KeyframeThrottle>,
+    /// After the lanes: an encoder ends with the last that has it.
+    encoded: Vec<Encoded>,
+}
+
+impl Program {
+    /// Sends nothing yet.
+    pub(super) fn new(encoded: Vec<Encoded>) -> Self {
+        Self { lanes: Vec::new(), throttle: KeyframeThrottle::new(KEYFRAME_INTERVAL), encoded }
+    }
+
+    /// The streams of a lane, which begin with its first viewer.
+    pub(super) fn lane(
+        &mut self,
+        lane: usize,
+        pipeline: &gst::Pipeline,
+        descriptions: &Descriptions,
+        values: &Values,
+    ) -> Result<&[Stream], WatchError> {
+        while self.lanes.len() <= lane {
+            let begin = |encoded| Stream::new(pipeline, descriptions, values, encoded, &self.throttle);
+            let streams = self.encoded.iter().map(begin).collect::<Result<_, _>>()?;
+            self.lanes.push(streams);
+        }
+        Ok(&self.lanes[lane])
+    }
+
+    /// Asks for a keyframe, as soon as it may be asked again.
+    pub(super) fn request_keyframe(&self) {
+        self.lanes.iter().flatten().take(self.encoded.len()).for_each(Stream::request_keyframe);
+    }
+
+    /// Whether a bus event comes from inside of it.
+    pub(super) fn owns(&self, event: &BusEvent) -> bool {
+        self.lanes.iter().flatten().any(|stream| stream.owns(event))
+    }
+}
+
+/// The sound or the picture of a mix in one lane.
 #[derive(Debug)]
 pub(super) struct Stream {
     codec: Codec,
@@ -41,17 +90,16 @@ pub(super) struct Stream {
     tee: gst::Element,
     meter: Arc<Meter>,
     throttle: Arc<KeyframeThrottle>,
-    /// After the link: the encoder ends with the last that has it.
-    encoded: Encoded,
 }
 
 impl Stream {
     /// Begins to send `encoded` into `pipeline`.
-    pub(super) fn new(
+    fn new(
         pipeline: &gst::Pipeline,
         descriptions: &Descriptions,
         values: &Values,
-        encoded: Encoded,
+        encoded: &Encoded,
+        throttle: &Arc<KeyframeThrottle>,
     ) -> Result<Self, WatchError> {
         let failed = |error: &dyn std::fmt::Display| WatchError::Media(error.to_string());
         let (codec, file) = match encoded.encoding() {
@@ -61,10 +109,16 @@ impl Stream {
             Encoding::Aac => return Err(WatchError::Media("no browser takes AAC by RTP".into())),
         };
         let payload = descriptions.build(file, values).map_err(|error| failed(&error))?;
-        Self::place(pipeline, codec, &payload, encoded).map_err(|error| failed(&error))
+        Self::place(pipeline, codec, &payload, encoded, throttle).map_err(|error| failed(&error))
     }
 
-    fn place(pipeline: &gst::Pipeline, codec: Codec, payload: &gst::Bin, encoded: Encoded) -> Result<Self, GraftError> {
+    fn place(
+        pipeline: &gst::Pipeline,
+        codec: Codec,
+        payload: &gst::Bin,
+        encoded: &Encoded,
+        throttle: &Arc<KeyframeThrottle>,
+    ) -> Result<Self, GraftError> {
         let refused = || GraftError::refused("broadcasting a mix");
         let tee = gst::ElementFactory::make("tee").property("allow-not-linked", true).build();
         let tee = tee.map_err(|_| GraftError::Missing("tee"))?;
@@ -84,8 +138,7 @@ impl Stream {
             gather: Gather::default(),
             meter: Meter::attach(&sink, None),
             tee,
-            throttle: KeyframeThrottle::new(KEYFRAME_INTERVAL),
-            encoded,
+            throttle: Arc::clone(throttle),
         };
         graft::add(pipeline.upcast_ref(), &stream.tee)?;
         graft::add(pipeline.upcast_ref(), &stream.gather)?;
@@ -95,7 +148,7 @@ impl Stream {
         stream.bin.link(&stream.gather).map_err(refused())?;
         stream.bin.sync_state_with_parent().map_err(refused())?;
         if let Some(link) = &mut stream.link {
-            link.attach(stream.encoded.outlet());
+            link.attach(encoded.outlet());
         }
         Ok(stream)
     }
@@ -111,8 +164,7 @@ impl Stream {
         Branch::new(&self.tee, None, &sink)
     }
 
-    /// Asks for a keyframe, as soon as it may be asked again.
-    pub(super) fn request_keyframe(&self) {
+    fn request_keyframe(&self) {
         let ssrc = self.meter.ssrc();
         if self.kind() == Kind::Video
             && ssrc != 0
@@ -123,8 +175,7 @@ impl Stream {
         }
     }
 
-    /// Whether a bus event comes from inside of it.
-    pub(super) fn owns(&self, event: &BusEvent) -> bool {
+    fn owns(&self, event: &BusEvent) -> bool {
         let names = [self.bin.name(), self.gather.name(), self.tee.name()];
         names.iter().any(|name| event.is_from(name))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::broadcast::Stream;
+use super::broadcast::{LANE, Program};
 use super::error::WatchError;
 use crate::id::{EndpointId, ViewerId};
 use crate::media::Codec;
@@ -80,7 +80,7 @@ pub(super) enum Phase {
     /// It is being encoded.
     Starts,
     Runs {
-        streams: Vec<Stream>,
+        program: Program,
         /// What its H.264 is; none if no browser decodes it.
         profile: Option<Profile>,
     },
@@ -99,6 +99,8 @@ pub(super) struct Viewer {
     /// Before the endpoint, so that they are taken off first.
     pub(super) _branches: Vec<Branch>,
     pub(super) endpoint: Endpoint,
+    /// With whom it shares a thread.
+    pub(super) lane: usize,
     /// Until there is an answer.
     pub(super) reply: Option<Reply>,
     pub(super) _permit: OwnedSemaphorePermit,
@@ -116,9 +118,15 @@ impl Broadcast {
     }
 
     pub(super) fn request_keyframe(&self) {
-        if let Phase::Runs { streams, .. } = &self.phase {
-            streams.iter().for_each(Stream::request_keyframe);
+        if let Phase::Runs { program, .. } = &self.phase {
+            program.request_keyframe();
         }
+    }
+
+    /// The first lane that has room for one more.
+    pub(super) fn free_lane(&self) -> usize {
+        let has_room = |lane: &usize| self.viewers.values().filter(|viewer| viewer.lane == *lane).count() < LANE;
+        (0..).find(has_room).unwrap_or_default()
     }
 }
 

@@ -10,7 +10,7 @@ use gstreamer::prelude::*;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::actor::Actor;
-use super::broadcast::{self, Stream};
+use super::broadcast::{self, Program};
 use super::error::WatchError;
 use super::recordings::News;
 use super::starting::START_WITHIN;
@@ -105,26 +105,20 @@ impl Actor {
 
     /// What is to be broadcast is encoded now, or is not. Nobody may want it any more.
     pub(super) fn broadcast_encoded(&mut self, layout: &Layout, codec: Codec, encoded: Result<Vec<Encoded>, MixError>) {
-        let values = self.mix_values(layout);
         let starts =
             |known: &Broadcast| known.layout == *layout && known.codec == codec && matches!(known.phase, Phase::Starts);
         let Some(index) = self.viewers.broadcasts.iter().position(starts) else { return self.end_idle_mixes() };
-        let (pipeline, descriptions) = (self.pipeline.gst(), &self.context.descriptions);
-        let streams = encoded.map_err(|error| WatchError::Media(error.to_string())).and_then(|encoded| {
-            let profile = encoded.iter().find_map(profile_of);
-            let streams = encoded.into_iter().map(|encoded| Stream::new(pipeline, descriptions, &values, encoded));
-            Ok((streams.collect::<Result<Vec<_>, _>>()?, profile))
-        });
-        match streams {
-            Ok((streams, profile)) => {
+        match encoded {
+            Ok(encoded) => {
+                let profile = encoded.iter().find_map(profile_of);
                 tracing::info!(%layout, ?codec, ?profile, "a mix is broadcast");
-                self.viewers.broadcasts[index].phase = Phase::Runs { streams, profile };
+                self.viewers.broadcasts[index].phase = Phase::Runs { program: Program::new(encoded), profile };
                 self.let_in(layout, codec);
                 self.end_unwatched();
             }
             Err(error) => {
                 tracing::error!(%layout, ?codec, %error, "a mix cannot be broadcast");
-                self.viewers.broadcasts.remove(index).refuse_all(&error);
+                self.viewers.broadcasts.remove(index).refuse_all(&WatchError::Media(error.to_string()));
                 self.end_idle_mixes();
             }
         }
@@ -156,15 +150,21 @@ impl Actor {
 
     fn open(&mut self, layout: &Layout, codec: Codec, offer: Offer, waiting: Waiting) {
         let context = self.gathering();
-        let pipeline = self.pipeline.gst().clone();
+        let (pipeline, values) = (self.pipeline.gst().clone(), self.mix_values(layout));
+        let descriptions = std::sync::Arc::clone(&self.context.descriptions);
         let Some(broadcast) = self.broadcast(layout, codec) else { return };
-        let Phase::Runs { streams, .. } = &broadcast.phase else { return };
-        let opened = Endpoint::subscriber(pipeline.upcast_ref(), offer, STREAM, &context).and_then(|endpoint| {
+        let lane = broadcast.free_lane();
+        let Phase::Runs { program, .. } = &mut broadcast.phase else { return };
+        let streams = program.lane(lane, &pipeline, &descriptions, &values);
+        let opened = streams.and_then(|streams| {
+            let failed = |error: &dyn std::fmt::Display| WatchError::Media(error.to_string());
+            let endpoint = Endpoint::subscriber(pipeline.upcast_ref(), offer, STREAM, &context);
+            let endpoint = endpoint.map_err(|error| failed(&error))?;
             let mut branches = Vec::new();
             for stream in streams {
                 // Whoever offers several gets one.
                 if let Some(slot) = endpoint.slots().iter().find(|slot| slot.kind() == stream.kind()) {
-                    branches.push(stream.feed(slot)?);
+                    branches.push(stream.feed(slot).map_err(|error| failed(&error))?);
                 }
             }
             Ok((endpoint, branches))
@@ -173,10 +173,10 @@ impl Actor {
             Ok((endpoint, branches)) => {
                 tracing::info!(endpoint = %endpoint.id(), %layout, ?codec, "somebody watches");
                 let reply = Some(waiting.reply);
-                let viewer = Viewer { _branches: branches, endpoint, reply, _permit: waiting.permit };
+                let viewer = Viewer { _branches: branches, endpoint, lane, reply, _permit: waiting.permit };
                 broadcast.viewers.insert(ViewerId::new(), viewer);
             }
-            Err(error) => drop(waiting.reply.send(Err(WatchError::Media(error.to_string())))),
+            Err(error) => drop(waiting.reply.send(Err(error))),
         }
     }
 
@@ -253,7 +253,7 @@ impl Actor {
             return true;
         }
         let owns = |broadcast: &Broadcast| match &broadcast.phase {
-            Phase::Runs { streams, .. } => streams.iter().any(|stream| stream.owns(event)),
+            Phase::Runs { program, .. } => program.owns(event),
             Phase::Waits | Phase::Starts => false,
         };
         if let Some(index) = self.viewers.broadcasts.iter().position(owns) {
