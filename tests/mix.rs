@@ -23,6 +23,7 @@ use plenum::media::link::Outlet;
 use plenum::media::pipeline::Pipeline;
 use plenum::media::{Codec, Kind};
 use plenum::mix::layout::{self, Layout, Placement, Size};
+use plenum::mix::scene::Scene;
 use plenum::mix::{Encoding, Mix, MixSettings};
 use stalls::Stalls;
 
@@ -419,7 +420,7 @@ async fn a_layout_is_changed_while_it_runs_and_whoever_is_hidden_is_not_decoded(
         let id = people[who].id.clone();
         move |all: &[plenum::mix::Placed]| matches!(all, [only] if only.participant == id && only.video && only.placement == Placement::whole(CANVAS))
     };
-    mix.set_layout(&Layout::Single).unwrap();
+    mix.set_scene(&Scene::of(Layout::Single)).unwrap();
     placed(&mix, "first one alone", alone(0)).await;
     mix.set_speaker(&people[1].id).unwrap();
     placed(&mix, "speaker alone", alone(1)).await;
