@@ -5,6 +5,7 @@ mod error;
 mod exchange;
 mod hls;
 mod leave;
+mod mixes;
 pub mod origin;
 mod outputs;
 mod page;
@@ -46,6 +47,8 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(hls::routes(api.shelves.clone()))
         .unify()
         .or(outputs::routes(api.clone()))
+        .unify()
+        .or(mixes::routes(api.clone()))
         .unify()
         .or(whep::routes(api.clone()))
         .unify()

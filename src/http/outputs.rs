@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /api/v1/rooms/{room}/outputs` with `{"kind": "push", "url"}` or `{"kind": "hls"}`, and `layout` if wanted | 201 and the output, which is now tried |
+//! | `POST /api/v1/rooms/{room}/outputs` with `{"kind": "push", "url"}` or `{"kind": "hls"}`, and `mix` or `layout` if wanted | 201 and the output, which is now tried |
 //! | `GET /api/v1/rooms/{room}/outputs` | `{"outputs": […]}` |
 //! | `GET /api/v1/rooms/{room}/outputs/{id}` | the output |
 //! | `DELETE /api/v1/rooms/{room}/outputs/{id}` | the output, which has ended |
@@ -14,15 +14,16 @@ use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 use warp::Filter;
 use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
-use super::{Api, body, error};
+use super::{Api, body, error, mixes};
 use crate::egress::outputs::{Destination, Target};
-use crate::id::{OutputId, RoomName};
+use crate::id::{MixName, OutputId, RoomName};
 use crate::mix::layout::Layout;
-use crate::room::{OutputError, RoomHandle, WantedOutput};
+use crate::room::{OutputError, Pick, RoomHandle, WantedOutput};
 
 pub(super) fn routes(
     api: Api,
@@ -58,7 +59,9 @@ async fn start(room: String, body: Bytes, api: Api) -> Response {
 struct Asked {
     kind: String,
     url: Option<String>,
-    layout: Option<serde_json::Value>,
+    mix: Option<String>,
+    /// As it is written: a value of the library would forget the order of regions.
+    layout: Option<Box<RawValue>>,
 }
 
 /// Reads a body. What it says of one that it cannot use never repeats it: there may be a key in it.
@@ -76,8 +79,9 @@ fn wanted(body: &[u8]) -> Result<WantedOutput, String> {
         ("push", None) => return Err("url is missing: say where to push to".into()),
         _ => return Err("kind is none of push and hls".into()),
     };
-    let layout = asked.layout.map(serde_json::from_value::<Layout>).transpose().map_err(|error| error.to_string())?;
-    Ok(WantedOutput { target, layout: layout.unwrap_or_default() })
+    let layout = asked.layout.map(|layout| serde_json::from_str::<Layout>(layout.get())).transpose();
+    let mix = asked.mix.map(|mix| MixName::parse(&mix)).transpose().map_err(|error| format!("mix: {error}"))?;
+    Ok(WantedOutput { target, pick: Pick { mix, layout: layout.map_err(|error| error.to_string())? } })
 }
 
 async fn list(room: String, api: Api) -> Response {
@@ -120,6 +124,7 @@ fn refusal(error: &OutputError) -> Response {
     let (status, code) = match error {
         OutputError::NoRoom(_) => (StatusCode::NOT_FOUND, "no_such_room"),
         OutputError::Unknown(_) => (StatusCode::NOT_FOUND, "no_such_output"),
+        OutputError::Mix(error) => return mixes::refused_as(error, "bad_output"),
         OutputError::Refused(_) => (StatusCode::BAD_REQUEST, "bad_output"),
         OutputError::Served => (StatusCode::CONFLICT, "already_served"),
         OutputError::TooMany(_) => (StatusCode::CONFLICT, "too_many_outputs"),
@@ -136,10 +141,15 @@ mod tests {
     fn what_can_be_had_is_taken() {
         assert!(matches!(
             wanted(br#"{"kind": "hls"}"#),
-            Ok(WantedOutput { target: Target::Hls, layout: Layout::Grid })
+            Ok(WantedOutput { target: Target::Hls, pick: Pick { mix: None, layout: None } })
         ));
         let pushed = wanted(br#"{"kind": "push", "url": "rtmp://a/b/c", "layout": "speaker"}"#);
-        assert!(matches!(pushed, Ok(WantedOutput { target: Target::Push(_), layout: Layout::Speaker })));
+        assert!(matches!(
+            pushed,
+            Ok(WantedOutput { target: Target::Push(_), pick: Pick { mix: None, layout: Some(Layout::Speaker) } })
+        ));
+        let named = wanted(br#"{"kind": "hls", "mix": "stage"}"#);
+        assert!(matches!(named, Ok(WantedOutput { pick: Pick { mix: Some(_), layout: None }, .. })));
     }
 
     #[test]
@@ -151,6 +161,7 @@ mod tests {
             (r#"{"kind": "push"}"#, "url is missing"),
             (r#"{"kind": "push", "url": "http://a/s3cret"}"#, "use rtmp, rtmps or srt"),
             (r#"{"kind": "hls", "url": "rtmp://a/b/s3cret"}"#, "url is nothing"),
+            (r#"{"kind": "hls", "mix": "a b"}"#, "mix: the name of a mix"),
             (r#"{"kind": "hls", "layout": "mosaic"}"#, "layout \"mosaic\""),
             (r#"{"kind": "hls", "layout": {"regions": {"a": {"width": -1}}}}"#, "layout.regions.a.width"),
         ] {

@@ -6,7 +6,7 @@
 //! | `PATCH /whep/{room}/{mix}/{session}`, candidates as an SDP fragment, with `If-Match` | 204 |
 //! | `DELETE /whep/{room}/{mix}/{session}` | 200 |
 //!
-//! `{mix}` is `default`, or the name of a layout.
+//! `{mix}` is the name of a mix, `default` or another, or of a layout.
 
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -15,10 +15,9 @@ use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
 use super::exchange::{self, Asked};
-use super::{Api, error};
-use crate::id::{RoomName, ViewerId};
-use crate::mix::layout::Layout;
-use crate::room::{RoomHandle, WatchError};
+use super::{Api, error, mixes};
+use crate::id::{MixName, NameError, RoomName, ViewerId};
+use crate::room::{MixesError, RoomHandle, WatchError};
 use crate::webrtc::candidate::CandidatePolicy;
 
 pub(super) fn routes(
@@ -38,10 +37,10 @@ async fn endpoint(room: String, mix: String, asked: Asked, api: Api) -> Response
         Ok(offer) => offer,
         Err(refusal) => return refusal,
     };
-    let begun = match (find(&room, &api), layout_of(&mix)) {
-        (Ok(room), Some(layout)) => room.watch(layout, offer).await,
-        (Ok(_), None) => return error::reply(StatusCode::NOT_FOUND, "no_such_mix", "there is no mix of that name"),
-        (Err(error), _) => Err(error),
+    let found = find(&room, &api).and_then(|room| Ok((room, named(&mix)?)));
+    let begun = match found {
+        Ok((room, mix)) => room.watch(mix, offer).await,
+        Err(error) => Err(error),
     };
     match begun {
         Ok(watching) => {
@@ -81,13 +80,10 @@ fn find(room: &str, api: &Api) -> Result<RoomHandle, WatchError> {
     found.ok_or(WatchError::NoRoom(room))
 }
 
-/// The mix that an address names.
-fn layout_of(mix: &str) -> Option<Layout> {
-    let name = percent_decode_str(mix).decode_utf8().ok()?;
-    match &*name {
-        "default" => Some(Layout::default()),
-        name => serde_json::from_value(serde_json::Value::from(name)).ok(),
-    }
+/// The mix, or the layout, that an address names: what cannot be a name is that of none.
+fn named(mix: &str) -> Result<MixName, WatchError> {
+    let unknown = |error: NameError| MixesError::Refused { field: String::new(), message: error.to_string() };
+    Ok(MixName::parse(mix).map_err(unknown)?)
 }
 
 fn refusal(error: &WatchError) -> Response {
@@ -95,24 +91,13 @@ fn refusal(error: &WatchError) -> Response {
     match error {
         WatchError::NoRoom(_) => error::reply(StatusCode::NOT_FOUND, "no_such_room", &message),
         WatchError::Unknown => error::reply(StatusCode::NOT_FOUND, "no_such_session", &message),
-        WatchError::Refused(_) => exchange::busy("no_mix", &message),
+        WatchError::Mix(MixesError::TooManyRun(_)) => exchange::busy("too_many_mixes", &message),
+        // Whatever it is that there cannot be: there is no such address.
+        WatchError::Mix(MixesError::Refused { .. }) => error::reply(StatusCode::NOT_FOUND, "no_such_mix", &message),
+        WatchError::Mix(error) => mixes::refused_as(error, "no_such_mix"),
         WatchError::Full(_) => exchange::busy("too_many_viewers", &message),
         WatchError::Offer(error) => exchange::bad_offer(error),
         WatchError::Fragment(error) => exchange::bad_fragment(error),
         WatchError::Media(_) => error::reply(StatusCode::INTERNAL_SERVER_ERROR, "watching_failed", &message),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mix_has_a_name() {
-        assert_eq!(layout_of("default"), Some(Layout::default()));
-        assert_eq!(layout_of("speaker"), Some(Layout::Speaker));
-        for nothing in ["mosaic", "", "%ff", "{}"] {
-            assert_eq!(layout_of(nothing), None, "{nothing}");
-        }
     }
 }

@@ -6,10 +6,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::broadcast::{LANE, Program};
 use super::error::WatchError;
-use crate::id::{EndpointId, ViewerId};
+use crate::id::{EndpointId, MixName, ViewerId};
 use crate::media::Codec;
 use crate::media::graft::Branch;
-use crate::mix::layout::Layout;
 use crate::webrtc::Endpoint;
 use crate::webrtc::sdp::{Fragment, Profile};
 
@@ -21,8 +20,8 @@ pub(super) type Reply = oneshot::Sender<Result<Watching, WatchError>>;
 pub enum Watch {
     /// Begin.
     Begin {
-        /// How the mix is arranged.
-        layout: Layout,
+        /// Which mix: its name, or that of a layout.
+        mix: MixName,
         /// The offer, as the client wrote it.
         offer: String,
         /// What came of it.
@@ -64,7 +63,7 @@ pub(super) struct Viewers {
 /// A mix that is watched, with pictures in one codec.
 #[derive(Debug)]
 pub(super) struct Broadcast {
-    pub(super) layout: Layout,
+    pub(super) mix: MixName,
     pub(super) codec: Codec,
     /// Before the streams, so that branches are taken off first.
     pub(super) viewers: BTreeMap<ViewerId, Viewer>,
@@ -131,23 +130,23 @@ impl Broadcast {
 }
 
 impl Viewers {
-    /// Whether the mix of a layout is wanted.
-    pub(super) fn takes(&self, layout: &Layout) -> bool {
-        self.broadcasts.iter().any(|broadcast| broadcast.layout == *layout)
+    /// Whether a mix is wanted.
+    pub(super) fn takes(&self, mix: &MixName) -> bool {
+        self.broadcasts.iter().any(|broadcast| broadcast.mix == *mix)
     }
 
-    /// How many watch the mix of a layout, or are about to.
-    pub(super) fn count(&self, layout: &Layout) -> usize {
-        let of_mix = self.broadcasts.iter().filter(|broadcast| broadcast.layout == *layout);
+    /// How many watch a mix, or are about to.
+    pub(super) fn count(&self, mix: &MixName) -> usize {
+        let of_mix = self.broadcasts.iter().filter(|broadcast| broadcast.mix == *mix);
         of_mix.map(|broadcast| broadcast.viewers.len() + broadcast.waiting.len()).sum()
     }
 
-    pub(super) fn wait(&mut self, layout: &Layout, codec: Codec, waiting: Waiting) {
-        let known = self.broadcasts.iter_mut().find(|known| known.layout == *layout && known.codec == codec);
+    pub(super) fn wait(&mut self, mix: &MixName, codec: Codec, waiting: Waiting) {
+        let known = self.broadcasts.iter_mut().find(|known| known.mix == *mix && known.codec == codec);
         match known {
             Some(broadcast) => broadcast.waiting.push(waiting),
             None => self.broadcasts.push(Broadcast {
-                layout: layout.clone(),
+                mix: mix.clone(),
                 codec,
                 viewers: BTreeMap::new(),
                 waiting: vec![waiting],

@@ -12,13 +12,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::actor::Actor;
 use super::broadcast::{self, Program};
 use super::error::WatchError;
+use super::mixes::Pick;
 use super::recordings::News;
 use super::starting::START_WITHIN;
 use super::viewers::{Broadcast, Phase, Reply, Viewer, Waiting, Watch, Watching};
-use crate::id::ViewerId;
+use crate::id::{MixName, ViewerId};
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::{Codec, Kind};
-use crate::mix::layout::Layout;
 use crate::mix::{Encoded, Encoding, Mix, MixError};
 use crate::webrtc::sdp::{self, Fragment, Offer, Policy, Profile, Refusal, Role};
 use crate::webrtc::{Endpoint, EndpointError, EndpointEvent, EndpointEventKind};
@@ -33,7 +33,7 @@ const STREAM: &str = "mix";
 impl Actor {
     pub(super) fn watch_command(&mut self, command: Watch) {
         match command {
-            Watch::Begin { layout, offer, reply } => self.begin_watching(&layout, offer, reply),
+            Watch::Begin { mix, offer, reply } => self.begin_watching(mix, offer, reply),
             Watch::Trickle { viewer, fragment, reply } => drop(reply.send(self.trickle_viewer(&viewer, &fragment))),
             Watch::End { viewer, reply } => {
                 let ended = self.viewers.remove(&viewer).map(drop).ok_or(WatchError::Unknown);
@@ -43,25 +43,26 @@ impl Actor {
         }
     }
 
-    fn begin_watching(&mut self, layout: &Layout, offer: String, reply: Reply) {
-        match self.admissible(layout, &offer) {
-            Ok((codec, permit)) => {
-                self.viewers.wait(layout, codec, Waiting { offer, reply, permit });
-                self.start_mix(layout);
+    fn begin_watching(&mut self, mix: MixName, offer: String, reply: Reply) {
+        match self.admissible(mix, &offer) {
+            Ok((mix, codec, permit)) => {
+                self.viewers.wait(&mix, codec, Waiting { offer, reply, permit });
+                self.start_mix(&mix);
                 self.begin_broadcasts();
             }
             Err(error) => drop(reply.send(Err(error))),
         }
     }
 
-    /// Whether one more may watch, and with which codec to try.
-    fn admissible(&self, layout: &Layout, offer: &str) -> Result<(Codec, OwnedSemaphorePermit), WatchError> {
+    /// Whether one more may watch, which mix, and with which codec to try.
+    fn admissible(&mut self, mix: MixName, offer: &str) -> Result<(MixName, Codec, OwnedSemaphorePermit), WatchError> {
         if self.participants.is_empty() {
             return Err(WatchError::NoRoom(self.name.to_string()));
         }
-        self.mixable(layout).map_err(|error| WatchError::Refused(error.to_string()))?;
+        let mix = self.mixing.known.pick(Pick { mix: Some(mix), layout: None })?;
+        self.mixable(&mix)?;
         let most = self.context.config.viewers.max_per_mix;
-        if self.viewers.count(layout) >= most {
+        if self.viewers.count(&mix) >= most {
             return Err(WatchError::Full(most));
         }
         // The encoder says only later which H.264 it makes.
@@ -69,7 +70,7 @@ impl Actor {
         let codec = if is_h264 { Codec::H264 } else { Codec::Vp8 };
         self.read(offer, codec, Profile::Any).map_err(WatchError::Offer)?;
         let permit = std::sync::Arc::clone(&self.context.viewers).try_acquire_owned();
-        Ok((codec, permit.map_err(|_| WatchError::Full(self.context.config.viewers.max))?))
+        Ok((mix, codec, permit.map_err(|_| WatchError::Full(self.context.config.viewers.max))?))
     }
 
     fn read(&self, offer: &str, video: Codec, profile: Profile) -> Result<Offer, sdp::SdpError> {
@@ -79,45 +80,45 @@ impl Actor {
 
     /// Has those encoded whose mix is there, and lets in who waits for one that runs.
     pub(super) fn begin_broadcasts(&mut self) {
-        let keys: Vec<_> = self.viewers.broadcasts.iter().map(|known| (known.layout.clone(), known.codec)).collect();
-        for (layout, codec) in keys {
-            let mix = self.mixing.handle(&layout);
-            let Some(broadcast) = self.broadcast(&layout, codec) else { continue };
-            match (&broadcast.phase, mix) {
-                (Phase::Waits, Some(mix)) => {
+        let keys: Vec<_> = self.viewers.broadcasts.iter().map(|known| (known.mix.clone(), known.codec)).collect();
+        for (mix, codec) in keys {
+            let handle = self.mixing.handle(&mix);
+            let Some(broadcast) = self.broadcast(&mix, codec) else { continue };
+            match (&broadcast.phase, handle) {
+                (Phase::Waits, Some(handle)) => {
                     broadcast.phase = Phase::Starts;
                     let news = self.recordings.news.clone();
                     tokio::spawn(async move {
-                        let encoded = tokio::time::timeout(START_WITHIN, encode(&mix, codec)).await;
+                        let encoded = tokio::time::timeout(START_WITHIN, encode(&handle, codec)).await;
                         let encoded = encoded.unwrap_or(Err(MixError::Ended));
-                        let _ = news.send(News::Broadcast(layout, codec, encoded)).await;
+                        let _ = news.send(News::Broadcast(mix, codec, encoded)).await;
                     });
                 }
-                (Phase::Runs { .. }, _) => self.let_in(&layout, codec),
+                (Phase::Runs { .. }, _) => self.let_in(&mix, codec),
                 _ => {}
             }
         }
     }
 
-    fn broadcast(&mut self, layout: &Layout, codec: Codec) -> Option<&mut Broadcast> {
-        self.viewers.broadcasts.iter_mut().find(|known| known.layout == *layout && known.codec == codec)
+    fn broadcast(&mut self, mix: &MixName, codec: Codec) -> Option<&mut Broadcast> {
+        self.viewers.broadcasts.iter_mut().find(|known| known.mix == *mix && known.codec == codec)
     }
 
     /// What is to be broadcast is encoded now, or is not. Nobody may want it any more.
-    pub(super) fn broadcast_encoded(&mut self, layout: &Layout, codec: Codec, encoded: Result<Vec<Encoded>, MixError>) {
+    pub(super) fn broadcast_encoded(&mut self, mix: &MixName, codec: Codec, encoded: Result<Vec<Encoded>, MixError>) {
         let starts =
-            |known: &Broadcast| known.layout == *layout && known.codec == codec && matches!(known.phase, Phase::Starts);
+            |known: &Broadcast| known.mix == *mix && known.codec == codec && matches!(known.phase, Phase::Starts);
         let Some(index) = self.viewers.broadcasts.iter().position(starts) else { return self.end_idle_mixes() };
         match encoded {
             Ok(encoded) => {
                 let profile = encoded.iter().find_map(profile_of);
-                tracing::info!(%layout, ?codec, ?profile, "a mix is broadcast");
+                tracing::info!(%mix, ?codec, ?profile, "a mix is broadcast");
                 self.viewers.broadcasts[index].phase = Phase::Runs { program: Program::new(encoded), profile };
-                self.let_in(layout, codec);
+                self.let_in(mix, codec);
                 self.end_unwatched();
             }
             Err(error) => {
-                tracing::error!(%layout, ?codec, %error, "a mix cannot be broadcast");
+                tracing::error!(%mix, ?codec, %error, "a mix cannot be broadcast");
                 self.viewers.broadcasts.remove(index).refuse_all(&WatchError::Media(error.to_string()));
                 self.end_idle_mixes();
             }
@@ -125,8 +126,8 @@ impl Actor {
     }
 
     /// Opens endpoints for those who wait for a broadcast that runs. Who does not decode its H.264 waits for VP8 instead.
-    fn let_in(&mut self, layout: &Layout, codec: Codec) {
-        let Some(broadcast) = self.broadcast(layout, codec) else { return };
+    fn let_in(&mut self, mix: &MixName, codec: Codec) {
+        let Some(broadcast) = self.broadcast(mix, codec) else { return };
         let waiting = std::mem::take(&mut broadcast.waiting);
         let Phase::Runs { profile, .. } = &broadcast.phase else { return };
         let profile = *profile;
@@ -137,22 +138,22 @@ impl Actor {
                 _ => Some(self.read(&waiting.offer, codec, profile.unwrap_or(Profile::Any))),
             };
             match offer {
-                Some(Ok(offer)) if codec != Codec::H264 || has_all(&offer) => self.open(layout, codec, offer, waiting),
+                Some(Ok(offer)) if codec != Codec::H264 || has_all(&offer) => self.open(mix, codec, offer, waiting),
                 Some(Err(error)) if codec != Codec::H264 => drop(waiting.reply.send(Err(WatchError::Offer(error)))),
                 _ => others.push(waiting),
             }
         }
         if !others.is_empty() {
-            others.into_iter().for_each(|waiting| self.viewers.wait(layout, Codec::Vp8, waiting));
+            others.into_iter().for_each(|waiting| self.viewers.wait(mix, Codec::Vp8, waiting));
             self.begin_broadcasts();
         }
     }
 
-    fn open(&mut self, layout: &Layout, codec: Codec, offer: Offer, waiting: Waiting) {
+    fn open(&mut self, mix: &MixName, codec: Codec, offer: Offer, waiting: Waiting) {
         let context = self.gathering();
-        let (pipeline, values) = (self.pipeline.gst().clone(), self.mix_values(layout));
+        let (pipeline, values) = (self.pipeline.gst().clone(), self.mix_values(mix));
         let descriptions = std::sync::Arc::clone(&self.context.descriptions);
-        let Some(broadcast) = self.broadcast(layout, codec) else { return };
+        let Some(broadcast) = self.broadcast(mix, codec) else { return };
         let lane = broadcast.free_lane();
         let Phase::Runs { program, .. } = &mut broadcast.phase else { return };
         let streams = program.lane(lane, &pipeline, &descriptions, &values);
@@ -171,7 +172,7 @@ impl Actor {
         });
         match opened {
             Ok((endpoint, branches)) => {
-                tracing::info!(endpoint = %endpoint.id(), %layout, ?codec, "somebody watches");
+                tracing::info!(endpoint = %endpoint.id(), %mix, ?codec, "somebody watches");
                 let reply = Some(waiting.reply);
                 let viewer = Viewer { _branches: branches, endpoint, lane, reply, _permit: waiting.permit };
                 broadcast.viewers.insert(ViewerId::new(), viewer);
@@ -265,12 +266,12 @@ impl Actor {
         broadcast::is_from_one(event)
     }
 
-    /// Ends all who watch the mix of a layout, which is of no use, or everybody.
-    pub(super) fn end_viewers(&mut self, layout: Option<&Layout>, reason: &str) {
-        let ended = |broadcast: &mut Broadcast| layout.is_none_or(|layout| broadcast.layout == *layout);
+    /// Ends all who watch a mix, which is of no use, or everybody.
+    pub(super) fn end_viewers(&mut self, mix: Option<&MixName>, reason: &str) {
+        let ended = |broadcast: &mut Broadcast| mix.is_none_or(|mix| broadcast.mix == *mix);
         let error = WatchError::Media(reason.to_owned());
         for broadcast in self.viewers.broadcasts.extract_if(.., ended) {
-            tracing::info!(layout = %broadcast.layout, codec = ?broadcast.codec, reason, "a broadcast ends");
+            tracing::info!(mix = %broadcast.mix, codec = ?broadcast.codec, reason, "a broadcast ends");
             broadcast.refuse_all(&error);
         }
     }

@@ -17,7 +17,7 @@ pub use destination::{BadDestination, Destination};
 
 use super::hls::{self, Shelf, Shelves};
 use super::manifest::unix_ms;
-use crate::id::{OutputId, RoomName};
+use crate::id::{MixName, OutputId, RoomName};
 use crate::media::description::{Descriptions, Values};
 use crate::mix::{Encoded, Encoding};
 
@@ -73,6 +73,8 @@ pub enum State {
 pub struct Status {
     /// Its identifier.
     pub id: OutputId,
+    /// The mix that it takes.
+    pub mix: MixName,
     /// `hls`, `rtmp`, `rtmps` or `srt`.
     pub kind: String,
     /// Where it goes, without keys; of HLS, the path at which it is.
@@ -110,7 +112,7 @@ impl Plan {
     ///
     /// # Errors
     /// When it cannot.
-    pub fn make(target: &Target, room: &RoomName, mix: &str, shelves: &Shelves) -> Result<Self, Refusal> {
+    pub fn make(target: &Target, room: &RoomName, mix: &MixName, shelves: &Shelves) -> Result<Self, Refusal> {
         let (way, kind, url) = match target {
             Target::Push(destination) => {
                 let (kind, shown) = (destination.scheme().to_owned(), destination.to_string());
@@ -118,7 +120,7 @@ impl Plan {
             }
             Target::Hls => {
                 let shelf = Arc::new(LENGTHS.shelf());
-                if !shelves.put(room, mix, &shelf) {
+                if !shelves.put(room, mix.as_str(), &shelf) {
                     return Err(Refusal::Served);
                 }
                 let room = percent_encoding::utf8_percent_encode(room.as_str(), percent_encoding::NON_ALPHANUMERIC);
@@ -128,6 +130,7 @@ impl Plan {
         };
         let status = Status {
             id: OutputId::new(),
+            mix: mix.clone(),
             kind,
             url,
             state: State::Connecting,
