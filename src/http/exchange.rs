@@ -23,6 +23,9 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// After how many seconds whoever found no place may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
+/// An answer to a request that cannot be used; boxed, since most can.
+pub(super) type Refusal = Box<Response>;
+
 /// A request to an endpoint or to a session.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -44,13 +47,13 @@ pub(super) fn asked() -> impl Filter<Extract = (Asked,), Error = Rejection> + Cl
 
 impl Asked {
     /// The offer that was posted, or the refusal.
-    pub(super) fn offer(&self) -> Result<String, Response> {
+    pub(super) fn offer(&self) -> Result<String, Refusal> {
         self.expect(SDP)?;
         self.text()
     }
 
     /// The candidates that were sent to the session `id`, or the refusal.
-    pub(super) fn fragment(&self, id: &str, policy: CandidatePolicy) -> Result<Fragment, Response> {
+    pub(super) fn fragment(&self, id: &str, policy: CandidatePolicy) -> Result<Fragment, Refusal> {
         self.expect(FRAGMENT)?;
         let tag = tag(id);
         // Everything matches `*`; a client that restarts ICE says so, and is refused for that.
@@ -60,27 +63,27 @@ impl Asked {
             Some(true) => {}
             Some(false) => {
                 let message = "the entity tag is not that of this connection: send that of the answer in If-Match";
-                return Err(error::reply(StatusCode::PRECONDITION_FAILED, "wrong_tag", message));
+                return Err(error::reply(StatusCode::PRECONDITION_FAILED, "wrong_tag", message).into());
             }
             None => {
                 let message = "send the entity tag (ETag) of the answer in If-Match";
-                return Err(error::reply(StatusCode::PRECONDITION_REQUIRED, "no_tag", message));
+                return Err(error::reply(StatusCode::PRECONDITION_REQUIRED, "no_tag", message).into());
             }
         }
-        Fragment::parse(&self.text()?, policy).map_err(|error| bad_fragment(&error))
+        Fragment::parse(&self.text()?, policy).map_err(|error| bad_fragment(&error).into())
     }
 
-    fn expect(&self, wanted: &str) -> Result<(), Response> {
+    fn expect(&self, wanted: &str) -> Result<(), Refusal> {
         let kind = self.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted)) {
             return Ok(());
         }
         let message = format!("send the body as {wanted}");
-        Err(error::reply(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", &message))
+        Err(error::reply(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", &message).into())
     }
 
-    fn text(&self) -> Result<String, Response> {
-        let bad = |_| error::reply(StatusCode::BAD_REQUEST, "bad_request", "the body is not text in UTF-8");
+    fn text(&self) -> Result<String, Refusal> {
+        let bad = |_| error::reply(StatusCode::BAD_REQUEST, "bad_request", "the body is not text in UTF-8").into();
         String::from_utf8(self.body.to_vec()).map_err(bad)
     }
 }

@@ -35,7 +35,7 @@ async fn endpoint(room: String, mix: String, asked: Asked, api: Api) -> Response
     }
     let offer = match asked.offer() {
         Ok(offer) => offer,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let found = find(&room, &api).and_then(|room| Ok((room, named(&mix)?)));
     let begun = match found {
@@ -58,7 +58,7 @@ async fn session(room: String, _mix: String, id: String, asked: Asked, api: Api)
             let policy = CandidatePolicy { tcp: api.config.ice.tcp, loopback: false };
             let fragment = match asked.fragment(&id, policy) {
                 Ok(fragment) => fragment,
-                Err(refusal) => return refusal,
+                Err(refusal) => return *refusal,
             };
             match room {
                 Ok(room) => room.trickle(ViewerId::from_remote(&id), fragment).await.map(|()| StatusCode::NO_CONTENT),

@@ -97,7 +97,7 @@ async fn endpoint(room: String, asked: Asked, api: Api, encoders: Encoders) -> R
     }
     let offer = match asked.offer() {
         Ok(offer) => offer,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let bad = |message: String| error::reply(StatusCode::BAD_REQUEST, "bad_name", &message);
     let name = serde_html_form::from_str::<Query>(&asked.query).unwrap_or_default().name;
@@ -108,7 +108,7 @@ async fn endpoint(room: String, asked: Asked, api: Api, encoders: Encoders) -> R
         Err(error) => return bad(error.to_string()),
     };
     if let Err(refusal) = check(&offer, &api) {
-        return refusal;
+        return *refusal;
     }
     let ice = api.config.ice.clone();
     // A task of its own: whoever asked may go at any moment, and nobody is to stay in the room for that.
@@ -121,17 +121,17 @@ async fn endpoint(room: String, asked: Asked, api: Api, encoders: Encoders) -> R
 }
 
 /// Looks whether all that is offered can be taken: an encoder whose picture is refused would not notice (RFC 9725, section 4.4).
-fn check(offer: &str, api: &Api) -> Result<(), Response> {
+fn check(offer: &str, api: &Api) -> Result<(), exchange::Refusal> {
     let codec = api.config.rooms.video_codec;
     let offer = sdp::parse_offer(offer, Role::Publisher, &Policy::new(codec.into()));
-    let offer = offer.map_err(|error| exchange::bad_offer(&error))?;
+    let offer = offer.map_err(|error| Box::new(exchange::bad_offer(&error)))?;
     if let Some(refused) = offer.refused.iter().find(|refused| refused.why == Refusal::Codec) {
         let message = format!(
             "the {} of the offer is in no codec of this server: send Opus, and {codec:?}, H264 as constrained baseline in packetization mode 1; \
              rooms.video_codec in the server's configuration says which",
             refused.media
         );
-        return Err(error::reply(StatusCode::UNPROCESSABLE_ENTITY, "bad_offer", &message));
+        return Err(error::reply(StatusCode::UNPROCESSABLE_ENTITY, "bad_offer", &message).into());
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ async fn session(_room: String, secret: String, asked: Asked, api: Api, encoders
             let policy = CandidatePolicy { tcp: api.config.ice.tcp, loopback: false };
             let fragment = match asked.fragment(&secret, policy) {
                 Ok(fragment) => fragment,
-                Err(refusal) => return refusal,
+                Err(refusal) => return *refusal,
             };
             let Some(encoder) = encoders.all().get(&secret).cloned() else { return unknown() };
             let endpoint = EndpointName::of(&encoder.id);
