@@ -8,6 +8,7 @@ pub mod origin;
 mod outputs;
 mod page;
 mod recordings;
+mod snapshots;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(hls::routes(api.shelves.clone()))
         .unify()
         .or(outputs::routes(api.clone()))
+        .unify()
+        .or(snapshots::routes(api.clone()))
         .unify()
         .or(recordings::routes(api))
         .unify()

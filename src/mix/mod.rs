@@ -17,6 +17,7 @@
 
 use std::sync::mpsc;
 
+use gstreamer as gst;
 use tokio::sync::{oneshot, watch};
 
 use crate::id::{ParticipantId, ParticipantName};
@@ -40,6 +41,7 @@ mod motion;
 mod priming;
 mod roster;
 mod slot;
+mod still;
 mod tiles;
 mod video;
 
@@ -268,6 +270,16 @@ impl Mix {
         self.send(Command::Encode { encoding, reply })?;
         let outlet = started.await.map_err(|_| MixError::Ended)??;
         Ok(Encoded { encoding, outlet, commands: self.commands.clone() })
+    }
+
+    /// One picture as it leaves the mixer, with everybody in it whose video can be had within a few seconds; nothing is encoded.
+    ///
+    /// # Errors
+    /// When the mix has ended, or ends before.
+    pub async fn picture(&self) -> Result<gst::Sample, MixError> {
+        let (reply, taken) = oneshot::channel();
+        self.send(Command::Look { reply })?;
+        taken.await.map_err(|_| MixError::Ended)
     }
 
     /// Who is where in the picture now, and every change to it.

@@ -18,6 +18,7 @@ use super::participant::Participant;
 use super::presence::Waiting;
 use super::recordings::{News, Recordings};
 use super::registry::RoomContext;
+use super::snapshots::Snapshots;
 use super::speakers::{self, Speakers};
 use super::view::{MAX_LOOKS, View};
 use crate::id::{ParticipantId, RoomName};
@@ -44,6 +45,7 @@ pub(super) struct Actor {
     pub(super) participants: BTreeMap<ParticipantId, Participant>,
     pub(super) recordings: Recordings,
     pub(super) outputs: Outputs,
+    pub(super) snapshots: Snapshots,
     pub(super) mixing: Mixing,
     pub(super) endpoints: EndpointContext,
     pub(super) pipeline: Pipeline,
@@ -89,6 +91,7 @@ impl Actor {
             participants: BTreeMap::new(),
             recordings,
             outputs: Outputs::default(),
+            snapshots: Snapshots::default(),
             mixing: Mixing::default(),
             endpoints,
             pipeline,
@@ -130,6 +133,7 @@ impl Actor {
             if self.participants.is_empty() && self.waiting.is_empty() {
                 self.end_recordings();
                 self.end_outputs(None, "everybody has gone");
+                self.end_snapshots(None, "everybody has gone");
                 if !self.recordings.is_active() {
                     break;
                 }
@@ -163,6 +167,7 @@ impl Actor {
             Command::StartOutput { wanted, reply } => self.start_output(wanted, reply),
             Command::Outputs { reply } => drop(reply.send(self.outputs.statuses())),
             Command::StopOutput { id, reply } => self.stop_output(&id, reply),
+            Command::Snapshot { wanted, reply } => self.take_snapshot(&wanted, reply),
             Command::Close => self.close(),
         }
     }

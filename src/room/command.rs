@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::{JoinError, OutputError, RecordingError, RequestError};
+use super::error::{JoinError, OutputError, RecordingError, RequestError, SnapshotError};
 use super::event::Event;
 use super::model::{Look, Role, Source};
 use crate::egress::format::Choice;
@@ -109,6 +110,13 @@ pub enum Command {
         id: OutputId,
         /// What became of it.
         reply: oneshot::Sender<Result<Status, OutputError>>,
+    },
+    /// Make a picture of a mix.
+    Snapshot {
+        /// Of which, and how wide.
+        wanted: super::snapshots::Wanted,
+        /// The JPEG, or why there is none.
+        reply: oneshot::Sender<Result<Bytes, SnapshotError>>,
     },
     /// Send everybody away and finalise what is being recorded.
     Close,

@@ -149,6 +149,29 @@ pub enum RecordingError {
     Media(String),
 }
 
+/// Why there is no picture of a mix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// There is no such room.
+    #[error("there is no room {0:?}: somebody has to join it first")]
+    NoRoom(String),
+    /// There is no such mix.
+    #[error("there is no mix {0:?} in this room: use default, or the name of a layout")]
+    NoMix(String),
+    /// There can be no such mix.
+    #[error("{0}")]
+    Refused(String),
+    /// There are as many as allowed.
+    #[error("too many pictures of this room are being made: try again in a moment")]
+    Busy,
+    /// It did not come in time.
+    #[error("the picture did not come in time: try again in a moment")]
+    Late,
+    /// Mixing or encoding could not start, or failed.
+    #[error("there is no picture: {0}")]
+    Media(String),
+}
+
 /// Why an output did not start or stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutputError {

@@ -180,10 +180,12 @@ impl Actor {
             tracing::error!(%error, %layout, "there is no mix");
             self.mixing.rest();
             self.end_outputs(Some(&layout), &error.to_string());
+            self.end_snapshots(Some(&layout), &error.to_string());
             return self.refuse_recordings(&layout, &error);
         }
         self.begin_recordings();
         self.begin_outputs();
+        self.begin_snapshots();
         self.keep_mix();
         if !self.keeps_mix() {
             self.end_idle_mixes();
@@ -328,10 +330,12 @@ impl Actor {
 
     /// Ends the mixes that nothing wants any more.
     pub(super) fn end_idle_mixes(&mut self) {
-        let (recordings, outputs, is_kept) = (&self.recordings, &self.outputs, self.mixing.is_kept());
+        let (recordings, outputs, snapshots) = (&self.recordings, &self.outputs, &self.snapshots);
+        let is_kept = self.mixing.is_kept();
         let keeps = is_kept || self.mixing.is_keeping;
         let wanted = |layout: &Layout| {
-            recordings.takes(layout) || outputs.takes(layout) || keeps && *layout == Layout::default()
+            let is_taken = recordings.takes(layout) || outputs.takes(layout) || snapshots.takes(layout);
+            is_taken || keeps && *layout == Layout::default()
         };
         self.mixing.running.retain(|running| wanted(&running.layout));
         if self.mixing.is_running() || self.recordings.is_active() || self.keeps_past() {
@@ -348,6 +352,7 @@ impl Actor {
         tracing::error!(reason, %layout, "the mix failed: what records it ends");
         self.end_recordings_of(layout, reason);
         self.end_outputs(Some(layout), reason);
+        self.end_snapshots(Some(layout), reason);
         self.mixing.running.retain(|running| running.layout != *layout);
         if *layout == Layout::default() {
             self.mixing.kept.clear();

@@ -6,7 +6,7 @@
 //! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
 //! looks at what, and how large). The task, `actor`, is spread over files by what it does: `presence` (who is here),
 //! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `recordings`,
-//! `starting`.
+//! `starting`, `outputs`, `snapshots`.
 
 mod actor;
 mod chat;
@@ -27,12 +27,14 @@ mod publication;
 mod recordings;
 mod registry;
 mod slots;
+mod snapshots;
 mod speakers;
 mod stage;
 mod starting;
 mod tracks;
 mod view;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::egress::format::Choice;
@@ -42,7 +44,7 @@ use crate::id::{OutputId, RecordingId, RoomName};
 
 pub use chat::MAX_CHARACTERS as MAX_CHAT_CHARACTERS;
 pub use command::{Command, Done, Moderation, Newcomer, Reply, Request, Tracks, Wanted};
-pub use error::{JoinError, OutputError, RecordingError, RequestError};
+pub use error::{JoinError, OutputError, RecordingError, RequestError, SnapshotError};
 pub use event::{Event, Removal};
 pub use model::{
     Connection, Height, Look, Member, Message, Quality, Role, Running, Settings, Snapshot, Source, Track, TrackId,
@@ -51,6 +53,7 @@ pub use model::{
 pub use outputs::Wanted as WantedOutput;
 pub use participant::MAX_ENDPOINTS;
 pub use registry::{Registry, RoomContext};
+pub use snapshots::Wanted as WantedSnapshot;
 
 /// How many commands wait for a room before those who send them wait.
 const COMMANDS: usize = 256;
@@ -136,6 +139,16 @@ impl RoomHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Outputs { reply }).await;
         answer.await.unwrap_or_default()
+    }
+
+    /// A picture of a mix of the room, as JPEG.
+    ///
+    /// # Errors
+    /// When there is no such mix, or it gives no picture in time.
+    pub async fn snapshot(&self, wanted: WantedSnapshot) -> Result<Bytes, SnapshotError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Snapshot { wanted, reply }).await;
+        answer.await.unwrap_or_else(|_| Err(SnapshotError::NoRoom(self.name.to_string())))
     }
 
     /// Stops an output and waits until it has ended.

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
 use super::minutes::Minutes;
 use super::publication::Publication;
-use super::{Event, RecordingError, Running, Source};
+use super::{Event, RecordingError, Running, SnapshotError, Source};
 use crate::egress::individual::Feed;
 use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Start};
@@ -37,6 +38,8 @@ pub(super) enum News {
     Kept(Arc<Mix>, Result<Vec<Encoded>, MixError>),
     /// What an output gives away is encoded now, or is not.
     Encoded(OutputId, Result<Vec<Encoded>, MixError>),
+    /// A picture of a mix is made, or is not.
+    Pictured(u64, Result<Bytes, SnapshotError>),
 }
 
 /// What the room records.
@@ -200,6 +203,7 @@ impl Actor {
             News::Mix(layout, started) => self.mix_started(layout, started),
             News::Kept(mix, kept) => self.mix_kept(&mix, kept),
             News::Encoded(id, encoded) => self.output_encoded(&id, encoded),
+            News::Pictured(number, made) => self.snapshot_made(number, &made),
         }
     }
 

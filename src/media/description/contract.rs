@@ -62,6 +62,7 @@ pub(super) const CONTRACT: &[Entry] = &[
     entry!("encode/aac.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("encode/vp8.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("encode/opus.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("encode/jpeg.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("stream/h264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("stream/vp8.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("stream/aac.launch", Socket::Inlet("in"), Socket::Outlet("out")),
