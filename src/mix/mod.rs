@@ -43,6 +43,7 @@ mod roster;
 mod slot;
 mod still;
 mod tiles;
+pub mod trial;
 mod video;
 
 use actor::{Command, Stage};
@@ -90,7 +91,7 @@ pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo
     tiles::draw(size, &[tiles::Tile { placement, name: name.to_owned() }])
 }
 
-pub(crate) use encoding::description as encoder_of;
+pub(crate) use encoding::plain as plain_encoder_of;
 pub(crate) use fit::{cropper, fill};
 pub(crate) use tiles::{Tile, draw as draw_tiles};
 pub(crate) use video::{depth, picture_caps as tile_caps, scale_cheaply};
