@@ -4,10 +4,12 @@
 
 mod common;
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::judge::{Rect, about, locate};
 use common::lab;
+use common::native::Native;
 use common::participant::{Options, Participant};
 use common::process;
 use common::server::Server;
@@ -164,8 +166,42 @@ fn who_asks_for_what_is_not_there_is_told_so() {
             assert!(error["message"].is_string(), "{error}");
         }
         mixes(&server, 0).await;
-        // Alone, and afterwards nobody.
-        calm(&server, "tea/mixes/default/snapshot.jpg?width=320", &[person.options.look]).await;
-        person.leave().await;
+    });
+}
+
+/// The share of a picture that is as bright as letters.
+fn bright(jpeg: &[u8]) -> f64 {
+    let file = saved(jpeg);
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-i"]).arg(file.path()).args(["-pix_fmt", "gray", "-f", "rawvideo", "-"]);
+    let grey = ffmpeg.output().expect("ffmpeg runs").stdout;
+    grey.iter().filter(|pixel| **pixel > 180).count() as f64 / grey.len() as f64
+}
+
+#[test]
+fn who_has_no_camera_is_in_it_by_name_and_who_freezes_is_waited_for_no_longer_than_a_moment() {
+    lab::run(|lab| async move {
+        let server = Server::start(&lab).await;
+        let silent = Options { video: false, ..Options::of(0) };
+        let ann = Participant::join(&server, "tea", "Wilhelmina", silent).await;
+        ann.wait_until_publishing().await;
+        let begun = Instant::now();
+        let jpeg = picture(&server, "tea/mixes/default/snapshot.jpg").await;
+        assert!(begun.elapsed() < Duration::from_secs(3), "there is nobody to wait for: {:?}", begun.elapsed());
+        assert!(bright(&jpeg) > 0.003, "no name: {} of it are letters", bright(&jpeg));
+        mixes(&server, 0).await;
+
+        let bob = Native::join(&server, "tea", "Bob", 1).await;
+        let _sending = bob.publish("send-1").await;
+        let look = Look::of(1);
+        calm(&server, "tea/mixes/default/snapshot.jpg", &[look]).await;
+        bob.camera.freeze();
+        let begun = Instant::now();
+        let jpeg = picture(&server, "tea/mixes/default/snapshot.jpg").await;
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+        assert_eq!(seen(&jpeg, &[look]).0, [None]);
+        assert!(bright(&jpeg) > 0.003, "his name stands in for him: {}", bright(&jpeg));
+        ann.leave().await;
+        bob.leave().await;
     });
 }

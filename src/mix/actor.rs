@@ -259,8 +259,9 @@ impl Stage {
         }
         let (placed, covered) = self.place(&places);
         self.draw(&places, &covered);
-        let is_complete = still::is_complete(&self.roster, &places, &self.slots);
-        self.stills.take(&self.video_tee, is_complete, Instant::now());
+        let now = Instant::now();
+        let is_complete = self.canvas.is_up_to_date(now) && still::is_complete(&self.roster, &places, &self.slots);
+        self.stills.take(&self.video_tee, is_complete, now);
         self.places = Some(places);
         self.placed.send_if_modified(|current| {
             let changed = *current != placed;
