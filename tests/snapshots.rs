@@ -18,7 +18,7 @@ use plenum::mix::layout::{Placement, Size};
 use serde_json::{Value, json};
 
 /// How long a picture may take, the start of its mix and the first pictures of everybody included.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(14);
 
 async fn company(server: &Server, count: usize) -> Vec<Participant> {
     let mut people = Vec::new();
@@ -154,7 +154,7 @@ fn who_asks_for_what_is_not_there_is_told_so() {
         for (path, status, code) in [
             ("coffee/mixes/default/snapshot.jpg", 404, "no_such_room"),
             ("tea/mixes/mosaic/snapshot.jpg", 404, "no_such_mix"),
-            ("tea/mixes/%2e%2e/snapshot.jpg", 404, "no_such_mix"),
+            ("tea/mixes/a%2fb/snapshot.jpg", 404, "no_such_mix"),
             ("tea/mixes/default/snapshot.jpg?width=0", 400, "bad_query"),
             ("tea/mixes/default/snapshot.jpg?width=wide", 400, "bad_query"),
             ("tea/mixes/default/snapshot.png", 404, "not_found"),
@@ -166,6 +166,27 @@ fn who_asks_for_what_is_not_there_is_told_so() {
             assert!(error["message"].is_string(), "{error}");
         }
         mixes(&server, 0).await;
+    });
+}
+
+#[test]
+fn a_mix_that_gives_no_picture_is_given_up_in_time() {
+    lab::run(|lab| async move {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("mix")).expect("made");
+        let text = include_str!("../pipelines/mix/video.launch");
+        let shut = text.replace("! capsfilter name=out", "! valve drop=true ! capsfilter name=out");
+        assert_ne!(text, shut);
+        std::fs::write(folder.path().join("mix/video.launch"), shut).expect("written");
+        let server = Server::start_with(&lab, &["--pipelines", folder.path().to_str().expect("text")]).await;
+        let person = Participant::join(&server, "tea", "p0", Options::of(0)).await;
+        person.wait_until_publishing().await;
+        let reply = fetch(&server, "tea/mixes/default/snapshot.jpg").await;
+        assert_eq!((reply.status().as_u16(), &reply.headers()["cache-control"] == "no-store"), (503, true));
+        let error: Value = serde_json::from_slice(&reply.bytes().await.expect("a body")).expect("JSON");
+        assert_eq!(error["code"], json!("late"), "{error}");
+        mixes(&server, 0).await;
+        person.leave().await;
     });
 }
 
