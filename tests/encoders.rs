@@ -52,6 +52,32 @@ fn probe(file: &Path) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
+/// What HLS lists now, as a player would have it in one file.
+async fn served(server: &Server) -> tempfile::NamedTempFile {
+    let fetch = async |name: &str| {
+        let reply = server.http().get(server.url(&format!("/hls/tea/default/{name}"))).send().await.expect("an answer");
+        assert!(reply.status().is_success(), "{name}: {}", reply.status());
+        reply.bytes().await.expect("a body")
+    };
+    let list = String::from_utf8(fetch("media.m3u8").await.to_vec()).expect("text");
+    let header = list.lines().find(|line| line.starts_with("#EXT-X-MAP")).and_then(|line| line.split('"').nth(1));
+    let segments = list.lines().filter(|line| !line.starts_with('#'));
+    let mut bytes = Vec::new();
+    for name in header.into_iter().chain(segments) {
+        bytes.extend_from_slice(&fetch(name).await);
+    }
+    let file = tempfile::Builder::new().suffix(".mp4").tempfile().expect("a file");
+    std::fs::write(file.path(), bytes).expect("written");
+    file
+}
+
+/// What a decoder complains of.
+fn complaints(file: &Path) -> String {
+    let mut ffmpeg = Command::new("ffmpeg");
+    let output = ffmpeg.args(["-v", "error", "-i"]).arg(file).args(["-f", "null", "-"]).output().expect("ffmpeg runs");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// A call with an encoder of the operator's choice, recorded, served and pushed all at once.
 async fn mixed_by(lab: lab::Lab, encoder: &str) {
     let file = settings(&format!("[mix]\nencoder = \"{encoder}\"\n"));
@@ -81,6 +107,10 @@ async fn mixed_by(lab: lab::Lab, encoder: &str) {
     let index = index.text().await.expect("text");
     // Constrained baseline: what every browser takes by WebRTC too.
     assert!(["avc1.42C0", "avc1.42E0"].iter().any(|codec| index.contains(codec)), "{index}");
+    let streamed = served(&server).await;
+    let shown = probe(streamed.path());
+    println!("{encoder} by HLS: {shown}");
+    assert!(shown.contains("h264,Constrained Baseline") && complaints(streamed.path()).is_empty(), "{shown}");
     let id = entry["id"].as_str().expect("an id");
     let (status, entry) = server.post(&format!("/api/v1/recordings/{id}/stop"), &json!({})).await;
     assert_eq!((status, &entry["state"]), (200, &json!("complete")), "{entry}");
@@ -89,6 +119,7 @@ async fn mixed_by(lab: lab::Lab, encoder: &str) {
     println!("{encoder} by RTMP: {shown}");
     assert!(shown.contains("h264,Constrained Baseline") && shown.contains("aac"), "{shown}");
     let media = server.download(&format!("/api/v1/recordings/{id}/file")).await;
+    assert_eq!(complaints(media.path()), "");
     let looks = [0, 1].map(Look::of);
     let places = tiles(media.path(), calm(media.path(), &looks), &looks);
     let film = Recording::open(media.path(), &places);
