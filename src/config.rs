@@ -10,9 +10,13 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+mod encoder;
+mod hls;
 mod secret;
 mod upload;
 
+pub use encoder::Encoder;
+pub use hls::Hls;
 pub use secret::Secret;
 pub use upload::Upload;
 
@@ -37,6 +41,8 @@ pub struct Config {
     pub ice: Ice,
     /// The picture and sound that recordings hold.
     pub mix: Mix,
+    /// How mixes are served by HLS.
+    pub hls: Hls,
     /// How recordings begin.
     pub recording: Recording,
     /// How much space recordings leave on the disk.
@@ -139,6 +145,8 @@ pub struct Mix {
     pub video_kbps: u32,
     /// Audio bitrate in kilobits per second.
     pub audio_kbps: u32,
+    /// What encodes it in H.264.
+    pub encoder: Encoder,
 }
 
 /// How recordings begin.
@@ -202,7 +210,8 @@ impl Default for Config {
                 stun: Vec::new(),
                 turn: Vec::new(),
             },
-            mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128 },
+            mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128, encoder: Encoder::Auto },
+            hls: Hls::default(),
             recording: Recording { pre_roll_seconds: 0, pre_roll_mix: true },
             disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
             upload: Upload::default(),
@@ -301,6 +310,7 @@ impl Config {
                 return wrong("ice.turn.url", turn.url.clone(), "write it as turn:host:port or turns:host:port");
             }
         }
+        self.hls.check()?;
         self.upload.check()
     }
 }
@@ -325,6 +335,10 @@ mod tests {
             ("[mix]\nwidth = 641", "even"),
             ("[ice]\nport_min = 5000", "both"),
             ("[recording]\npre_roll_seconds = 61", "0 to 60"),
+            ("[mix]\nencoder = \"h264\"", "openh264"),
+            ("[hls]\nsegment_seconds = 0", "1 to 10"),
+            ("[hls]\npart_seconds = 3", "segment_seconds"),
+            ("[hls]\nretention_seconds = 15", "8 times"),
             ("[disk]\nstop_mb = 5000", "none be less"),
             ("[ice]\nstun = [\"example.org\"]", "stun:host:port"),
             ("[upload]\nurl = \"bucket\"", "s3://bucket/prefix"),

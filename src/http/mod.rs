@@ -10,6 +10,7 @@ pub mod origin;
 mod outputs;
 mod page;
 mod recordings;
+mod snapshots;
 mod whep;
 mod whip;
 
@@ -49,6 +50,8 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(outputs::routes(api.clone()))
         .unify()
         .or(mixes::routes(api.clone()))
+        .unify()
+        .or(snapshots::routes(api.clone()))
         .unify()
         .or(whep::routes(api.clone()))
         .unify()

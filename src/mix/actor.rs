@@ -17,6 +17,7 @@ use super::layout::Place;
 use super::roster::{Roster, Track};
 use super::scene::Scene;
 use super::slot::Slot;
+use super::still::{self, Stills};
 use super::tiles::Tile;
 use super::video::Canvas;
 use super::{MixError, MixSettings, MixState, Placed, audio};
@@ -41,6 +42,7 @@ pub(super) enum Command {
     Detach { id: ParticipantId, kind: Kind },
     Encode { encoding: Encoding, reply: oneshot::Sender<Result<Outlet, MixError>> },
     Release { encoding: Encoding },
+    Look { reply: still::Reply },
     Arrange { scene: Scene },
     Speak { id: ParticipantId },
 }
@@ -52,6 +54,7 @@ pub(super) struct Stage {
     roster: Roster,
     cards: Cards,
     encoders: Vec<Encoder>,
+    stills: Stills,
     pipeline: Pipeline,
     settings: MixSettings,
     descriptions: Descriptions,
@@ -85,6 +88,7 @@ impl Stage {
             roster: Roster::default(),
             cards: Cards::default(),
             encoders: Vec::new(),
+            stills: Stills::default(),
             pipeline,
             settings,
             descriptions,
@@ -185,6 +189,7 @@ impl Stage {
                 }
             }
             Command::Release { encoding } => self.release(encoding),
+            Command::Look { reply } => self.stills.want(reply),
         }
     }
 
@@ -240,7 +245,8 @@ impl Stage {
     fn settle(&mut self) {
         let (canvas, most) = (self.canvas.size(), self.settings.videos);
         let places = self.places.take().unwrap_or_else(|| self.roster.places(&self.scene, canvas, most));
-        let looked_at = self.encoders.iter().any(|encoder| encoder.encoding.kind() == Kind::Video);
+        let encodes = self.encoders.iter().any(|encoder| encoder.encoding.kind() == Kind::Video);
+        let looked_at = self.stills.is_looked_at(encodes, Instant::now());
         let is_wanted = |index: usize| looked_at && places[index].is_some();
         // First out, so that pads are free for who comes in.
         for (_, hidden) in self.roster.all.iter_mut().enumerate().filter(|(index, _)| !is_wanted(*index)) {
@@ -258,6 +264,9 @@ impl Stage {
         }
         let (placed, covered) = self.place(&places);
         self.draw(&places, &covered);
+        let now = Instant::now();
+        let is_complete = self.canvas.is_up_to_date(now) && still::is_complete(&self.roster, &places, &self.slots);
+        self.stills.take(&self.video_tee, is_complete, now);
         self.places = Some(places);
         self.placed.send_if_modified(|current| {
             let changed = *current != placed;

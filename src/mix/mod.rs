@@ -17,6 +17,7 @@
 
 use std::sync::mpsc;
 
+use gstreamer as gst;
 use tokio::sync::{oneshot, watch};
 
 use crate::id::{ParticipantId, ParticipantName};
@@ -41,7 +42,9 @@ mod priming;
 mod roster;
 pub mod scene;
 mod slot;
+mod still;
 mod tiles;
+pub mod trial;
 mod video;
 
 use actor::{Command, Stage};
@@ -90,7 +93,7 @@ pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo
     tiles::draw(size, &[tiles::Tile { placement, name: name.to_owned() }])
 }
 
-pub(crate) use encoding::description as encoder_of;
+pub(crate) use encoding::plain as plain_encoder_of;
 pub(crate) use fit::{cropper, fill};
 pub(crate) use tiles::{Tile, draw as draw_tiles};
 pub(crate) use video::{depth, picture_caps as tile_caps, scale_cheaply};
@@ -272,6 +275,16 @@ impl Mix {
         self.send(Command::Encode { encoding, reply })?;
         let outlet = started.await.map_err(|_| MixError::Ended)??;
         Ok(Encoded { encoding, outlet, commands: self.commands.clone() })
+    }
+
+    /// One picture as it leaves the mixer, with everybody in it whose video can be had within a few seconds; nothing is encoded.
+    ///
+    /// # Errors
+    /// When the mix has ended, or ends before.
+    pub async fn picture(&self) -> Result<gst::Sample, MixError> {
+        let (reply, taken) = oneshot::channel();
+        self.send(Command::Look { reply })?;
+        taken.await.map_err(|_| MixError::Ended)
     }
 
     /// Who is where in the picture now, and every change to it.

@@ -3,7 +3,7 @@
 //! The compositor's pads are made once, before it plays. A pad without a live video is transparent, and the tile below
 //! it shows.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -17,6 +17,9 @@ use super::tiles::{self, Tile};
 use crate::media::description::{Descriptions, Values};
 use crate::media::pipeline::Pipeline;
 
+/// How long tiles take to be drawn, and to be passed on.
+const DRAWING: Duration = Duration::from_millis(100);
+
 /// The picture's half of the mix.
 #[derive(Debug)]
 pub(super) struct Canvas {
@@ -24,6 +27,9 @@ pub(super) struct Canvas {
     stage: gst_app::AppSrc,
     size: Size,
     drawn: Option<Vec<Tile>>,
+    drawn_at: Instant,
+    /// How far the picture is behind what comes in.
+    late: Duration,
 }
 
 impl Canvas {
@@ -40,13 +46,12 @@ impl Canvas {
         let size = Size { width: values.width, height: values.height };
         stage.set_caps(Some(&picture_caps(size)));
         start_now(&mixer);
-        // How far the picture is behind what comes in.
         let late = match mixer.find_property("min-upstream-latency") {
             Some(_) => Duration::from_nanos(mixer.property("min-upstream-latency")),
             None => Duration::ZERO,
         };
         let slots = (0..slots).map(|index| request(&bin, &mixer, index, late)).collect::<Result<_, _>>()?;
-        Ok((Self { bin, stage, size, drawn: None }, slots))
+        Ok((Self { bin, stage, size, drawn: None, drawn_at: Instant::now(), late }, slots))
     }
 
     /// The bin, to be placed in the mix's pipeline; its `out` pad gives the picture.
@@ -67,8 +72,13 @@ impl Canvas {
         let picture = tiles::draw(self.size, &tiles)?;
         let buffer = gst::Buffer::from_mut_slice(picture);
         self.stage.push_buffer(buffer).map_err(|_| MixError::Graph { step: "drawing the tiles" })?;
-        self.drawn = Some(tiles);
+        (self.drawn, self.drawn_at) = (Some(tiles), Instant::now());
         Ok(())
+    }
+
+    /// Whether the tiles that were drawn last are seen.
+    pub(super) fn is_up_to_date(&self, now: Instant) -> bool {
+        now >= self.drawn_at + self.late + DRAWING
     }
 }
 

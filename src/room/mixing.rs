@@ -190,11 +190,13 @@ impl Actor {
             self.mixing.kept.rest();
             self.end_outputs(Some(name), &error.to_string());
             self.end_viewers(Some(name), &error.to_string());
+            self.end_snapshots(Some(name), &error.to_string());
             return self.refuse_recordings(name, &error);
         }
         self.begin_recordings();
         self.begin_outputs();
         self.begin_broadcasts();
+        self.begin_snapshots();
         self.keep_mix();
         if !self.keeps_mix() {
             self.end_idle_mixes();
@@ -279,9 +281,12 @@ impl Actor {
 
     /// Ends the mixes that nothing wants any more.
     pub(super) fn end_idle_mixes(&mut self) {
-        let (recordings, outputs, viewers) = (&self.recordings, &self.outputs, &self.viewers);
+        let (recordings, outputs, viewers, snapshots) =
+            (&self.recordings, &self.outputs, &self.viewers, &self.snapshots);
         let keeps = self.mixing.kept.wants_mix();
-        let taken = |name: &MixName| recordings.takes(name) || outputs.takes(name) || viewers.takes(name);
+        let taken = |name: &MixName| {
+            recordings.takes(name) || outputs.takes(name) || viewers.takes(name) || snapshots.takes(name)
+        };
         self.mixing.running.retain(|running| taken(&running.name) || keeps && running.name.is_default());
         let starting = &self.mixing.starting;
         self.mixing.known.retain(|name| taken(name) || starting.contains(name));
@@ -300,6 +305,7 @@ impl Actor {
         self.end_recordings_of(name, reason);
         self.end_outputs(Some(name), reason);
         self.end_viewers(Some(name), reason);
+        self.end_snapshots(Some(name), reason);
         self.mixing.running.retain(|running| running.name != *name);
         if name.is_default() {
             self.mixing.kept.fail();

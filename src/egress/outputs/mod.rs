@@ -8,7 +8,7 @@ mod keep;
 mod pipeline;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
@@ -103,10 +103,6 @@ pub struct Plan {
     status: Status,
 }
 
-/// How HLS is cut.
-const LENGTHS: hls::Lengths =
-    hls::Lengths { segment: Duration::from_secs(2), part: Duration::from_millis(500), window: Duration::from_secs(60) };
-
 impl Plan {
     /// Looks whether `target` can be had of a room's mix.
     ///
@@ -119,13 +115,14 @@ impl Plan {
                 (Way::Push(destination.clone()), kind, shown)
             }
             Target::Hls => {
-                let shelf = Arc::new(LENGTHS.shelf());
+                let lengths = shelves.lengths();
+                let shelf = Arc::new(lengths.shelf());
                 if !shelves.put(room, mix.as_str(), &shelf) {
                     return Err(Refusal::Served);
                 }
                 let room = percent_encoding::utf8_percent_encode(room.as_str(), percent_encoding::NON_ALPHANUMERIC);
                 let url = format!("/hls/{room}/{mix}/index.m3u8");
-                (Way::Hls { shelf, lengths: LENGTHS }, "hls".to_owned(), url)
+                (Way::Hls { shelf, lengths }, "hls".to_owned(), url)
             }
         };
         let status = Status {
