@@ -127,6 +127,9 @@ pub struct Mix {
     pub video_kbps: u32,
     /// Audio bitrate in kilobits per second.
     pub audio_kbps: u32,
+    /// The folder with the images that a style may name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assets: Option<PathBuf>,
 }
 
 /// How recordings begin.
@@ -189,7 +192,7 @@ impl Default for Config {
                 stun: Vec::new(),
                 turn: Vec::new(),
             },
-            mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128 },
+            mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128, assets: None },
             recording: Recording { pre_roll_seconds: 0, pre_roll_mix: true },
             disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
             upload: Upload::default(),
@@ -266,6 +269,9 @@ impl Config {
         if !(1..=60).contains(&self.mix.fps) {
             return wrong("mix.fps", self.mix.fps.to_string(), "use 1 to 60");
         }
+        if let Some(folder) = self.mix.assets.as_ref().filter(|folder| !folder.is_dir()) {
+            return wrong("mix.assets", folder.display().to_string(), "name a folder that exists, or leave it out");
+        }
         if self.recording.pre_roll_seconds > 60 {
             let seconds = self.recording.pre_roll_seconds.to_string();
             return wrong("recording.pre_roll_seconds", seconds, "use 0 to 60");
@@ -310,6 +316,7 @@ mod tests {
         for (text, expected) in [
             ("lisen = \"127.0.0.1:1\"", "lisen"),
             ("[mix]\nwidth = 641", "even"),
+            ("[mix]\nassets = \"/nowhere at all\"", "mix.assets"),
             ("[ice]\nport_min = 5000", "both"),
             ("[recording]\npre_roll_seconds = 61", "0 to 60"),
             ("[disk]\nstop_mb = 5000", "none be less"),

@@ -2,6 +2,8 @@
 //!
 //! Every change ends in [`Stage::settle`], which makes the pipeline fit the list of participants, whatever happened.
 
+mod dressing;
+
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ use super::input::{FROZEN, Input};
 use super::layout::{Layout, Place};
 use super::roster::{Roster, Track};
 use super::slot::Slot;
-use super::tiles::Tile;
+use super::style::Look;
 use super::video::Canvas;
 use super::{MixError, MixSettings, MixState, Placed, audio, shown_name};
 use crate::id::{ParticipantId, ParticipantName};
@@ -25,6 +27,7 @@ use crate::media::description::Descriptions;
 use crate::media::link::Outlet;
 use crate::media::pipeline::Pipeline;
 use crate::media::{Codec, Kind};
+use dressing::Dress;
 
 /// How often the mix looks who is frozen and what failed; a first picture shows within this time, too.
 const LOOK: Duration = Duration::from_millis(100);
@@ -42,6 +45,8 @@ pub(super) enum Command {
     Release { encoding: Encoding },
     Arrange { layout: Layout },
     Speak { id: ParticipantId },
+    Look { turn: u64, look: Look },
+    Mute { id: ParticipantId, muted: bool },
 }
 
 /// Everything of one mix.
@@ -55,6 +60,7 @@ pub(super) struct Stage {
     settings: MixSettings,
     descriptions: Descriptions,
     canvas: Canvas,
+    dress: Dress,
     layout: Layout,
     /// What the layout says, until somebody comes, goes or speaks.
     places: Option<Vec<Option<Place>>>,
@@ -79,6 +85,7 @@ impl Stage {
         let (voices, audio_pads) = audio::build(&descriptions, &settings.values, settings.voices)?;
         let video_tee = end(&pipeline, canvas.bin())?;
         let audio_tee = end(&pipeline, &voices)?;
+        let dress = Dress::new(&canvas)?;
         pipeline.play()?;
         let mut stage = Self {
             roster: Roster::default(),
@@ -88,6 +95,7 @@ impl Stage {
             settings,
             descriptions,
             canvas,
+            dress,
             layout: Layout::default(),
             places: None,
             video_tee,
@@ -113,7 +121,7 @@ impl Stage {
         loop {
             let now = Instant::now();
             let is_moving = self.slots.iter().any(Slot::is_moving);
-            let due = self.slots.iter().filter_map(Slot::next).min();
+            let due = self.slots.iter().filter_map(Slot::next).chain(self.canvas.next()).chain(self.dress.next()).min();
             let next = if is_moving { next_look.min(now + picture) } else { next_look };
             let next = due.map_or(next, |due| due.min(next));
             match commands.recv_timeout(next.saturating_duration_since(now)) {
@@ -141,6 +149,10 @@ impl Stage {
     fn step(&mut self) {
         let now = Instant::now();
         self.slots.iter_mut().for_each(|slot| slot.step(now));
+        self.lay_over();
+        if let Err(error) = self.canvas.step(now) {
+            tracing::warn!(%error, "the tiles are not up to date");
+        }
     }
 
     fn obey(&mut self, command: Command) {
@@ -151,6 +163,7 @@ impl Stage {
             }
             Command::Remove { id } => {
                 self.roster.remove(&id);
+                self.dress.forget(&id);
                 self.places = None;
             }
             Command::Arrange { layout } => {
@@ -184,6 +197,8 @@ impl Stage {
                 }
             }
             Command::Release { encoding } => self.release(encoding),
+            Command::Look { turn, look } => self.look(turn, look),
+            Command::Mute { id, muted } => self.mute(id, muted),
         }
     }
 
@@ -238,7 +253,8 @@ impl Stage {
     /// Makes inputs, places and tiles fit the participants.
     fn settle(&mut self) {
         let (canvas, most) = (self.canvas.size(), self.settings.videos);
-        let places = self.places.take().unwrap_or_else(|| self.roster.places(&self.layout, canvas, most));
+        let known = self.places.take();
+        let places = known.unwrap_or_else(|| self.with_gaps(self.roster.places(&self.layout, canvas, most)));
         let looked_at = self.encoders.iter().any(|encoder| encoder.encoding.kind() == Kind::Video);
         let is_wanted = |index: usize| looked_at && places[index].is_some();
         // First out, so that pads are free for who comes in.
@@ -259,20 +275,6 @@ impl Stage {
             *current = placed;
             changed
         });
-    }
-
-    /// Draws a tile for everybody who has a place and no video that covers it, the deepest first.
-    fn draw(&mut self, places: &[Option<Place>], covered: &[bool]) {
-        let people = self.roster.all.iter().zip(places).filter_map(|(who, place)| Some((&who.person, place.as_ref()?)));
-        let mut unseen: Vec<_> = people.zip(covered).filter(|(_, covered)| !**covered).map(|(who, _)| who).collect();
-        unseen.sort_by_key(|(_, place)| place.z);
-        let tiles = unseen.into_iter().map(|(person, place)| Tile {
-            placement: place.placement,
-            name: shown_name(person.name.as_str(), person.shared),
-        });
-        if let Err(error) = self.canvas.draw(tiles.collect()) {
-            tracing::warn!(%error, "the tiles are not up to date");
-        }
     }
 
     /// Starts the input of a track that has none.
