@@ -182,7 +182,6 @@ fn layouts_look_as_they_did() {
         }
         let golden = image::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())).to_rgb8();
         let share = difference(&golden, &picture);
-        println!("{name}: {:.3} % differ", share * 100.0);
         if share > TOLERANCE {
             let kept = std::env::temp_dir().join(format!("plenum-golden-{name}.png"));
             picture.save(&kept).unwrap();
@@ -212,7 +211,6 @@ fn a_tile_that_moved_a_name_that_changed_and_a_corner_that_is_square_are_noticed
         ("square", drawn(&square, "Ann Bell")),
     ] {
         let share = difference(&before, &after);
-        println!("{what}: {:.3} % differ", share * 100.0);
         assert!(share > TOLERANCE, "{what}: {share}");
     }
 }

@@ -37,7 +37,7 @@ impl Plate {
         let margin = (letters * 0.45).max(round * 0.3 + 2.0).round();
         let room = f64::from(tile.width) - 2.0 * margin;
         let is_fit = letters >= LEAST && room >= letters * 3.0;
-        is_fit.then(|| Self { name, muted, letters: letters as u32, room: room as u32, margin: margin as u32 })
+        is_fit.then_some(Self { name, muted, letters: letters as u32, room: room as u32, margin: margin as u32 })
     }
 
     fn padding(&self) -> f64 {
