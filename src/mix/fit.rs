@@ -41,8 +41,10 @@ pub(super) fn seen(placement: Placement, fit: Fit, picture: &gst_video::VideoInf
         return placement;
     }
     let whole = |length: f64, most: u32| (length as u32).clamp(1, most);
+    // It makes whole numbers of the shape first.
+    let shape = wide / (wide / shape).floor().max(1.0);
     let (shown_wide, shown_high) = match shape > wide / high {
-        true => (width, whole(wide / shape, height)),
+        true => (width, whole((wide / shape).round(), height)),
         false => (whole(high * shape, width), height),
     };
     let start = |from: u32, room: u32| (from + room / 2 + 1) & !1;

@@ -23,7 +23,7 @@ use crate::media::description::{Descriptions, Values};
 use crate::media::pipeline::Pipeline;
 
 /// How much earlier than the mixer needs them the stage's pictures come.
-const EARLY: Duration = Duration::from_millis(80);
+const EARLY: Duration = Duration::from_millis(60);
 
 /// The picture's half of the mix.
 #[derive(Debug)]
