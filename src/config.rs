@@ -147,6 +147,9 @@ pub struct Mix {
     pub audio_kbps: u32,
     /// What encodes it in H.264.
     pub encoder: Encoder,
+    /// The folder with the images that a style may name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assets: Option<PathBuf>,
 }
 
 /// How recordings begin.
@@ -210,7 +213,15 @@ impl Default for Config {
                 stun: Vec::new(),
                 turn: Vec::new(),
             },
-            mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128, encoder: Encoder::Auto },
+            mix: Mix {
+                width: 1280,
+                height: 720,
+                fps: 30,
+                video_kbps: 3000,
+                audio_kbps: 128,
+                encoder: Encoder::Auto,
+                assets: None,
+            },
             hls: Hls::default(),
             recording: Recording { pre_roll_seconds: 0, pre_roll_mix: true },
             disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
@@ -288,6 +299,9 @@ impl Config {
         if !(1..=60).contains(&self.mix.fps) {
             return wrong("mix.fps", self.mix.fps.to_string(), "use 1 to 60");
         }
+        if let Some(folder) = self.mix.assets.as_ref().filter(|folder| !folder.is_dir()) {
+            return wrong("mix.assets", folder.display().to_string(), "name a folder that exists, or leave it out");
+        }
         if self.recording.pre_roll_seconds > 60 {
             let seconds = self.recording.pre_roll_seconds.to_string();
             return wrong("recording.pre_roll_seconds", seconds, "use 0 to 60");
@@ -333,6 +347,7 @@ mod tests {
         for (text, expected) in [
             ("lisen = \"127.0.0.1:1\"", "lisen"),
             ("[mix]\nwidth = 641", "even"),
+            ("[mix]\nassets = \"/nowhere at all\"", "mix.assets"),
             ("[ice]\nport_min = 5000", "both"),
             ("[recording]\npre_roll_seconds = 61", "0 to 60"),
             ("[mix]\nencoder = \"h264\"", "openh264"),
