@@ -60,6 +60,7 @@ export class Director {
     for (const section of [this.#layout, this.#style, this.#cast]) section.refuse('');
     this.#choice.reset();
     this.#desk.open(place.room);
+    this.#render();
     this.#dialog.showModal();
   }
 
