@@ -75,8 +75,6 @@ pub struct Status {
     pub id: OutputId,
     /// `hls`, `rtmp`, `rtmps` or `srt`.
     pub kind: String,
-    /// The mix that goes there.
-    pub mix: MixName,
     /// Where it goes, without keys; of HLS, the path at which it is.
     pub url: String,
     /// How it fares.
@@ -131,7 +129,6 @@ impl Plan {
         let status = Status {
             id: OutputId::new(),
             kind,
-            mix: mix.clone(),
             url,
             state: State::Connecting,
             since: unix_ms(SystemTime::now()),
