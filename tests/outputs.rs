@@ -7,7 +7,7 @@ use std::time::Duration;
 use gstreamer as gst;
 use plenum::egress::hls::{Shelf, Shelves};
 use plenum::egress::outputs::{Destination, ENCODINGS, Output, Plan, State, Target};
-use plenum::id::RoomName;
+use plenum::id::{MixName, RoomName};
 use plenum::media::description::{Descriptions, Values};
 use plenum::mix::{Mix, MixSettings};
 

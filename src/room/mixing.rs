@@ -1,12 +1,12 @@
 //! The part of the room's task that mixes: each of its mixes runs only while something wants it, or might want what has been.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use futures_util::future::select_all;
 use gstreamer::prelude::*;
 
 use super::actor::Actor;
+use super::keeping::Kept;
 use super::mixes::{Mixes, Pick};
 use super::publication::Publication;
 use super::recordings::News;
@@ -16,12 +16,7 @@ use crate::egress::format::Format;
 use crate::id::{MixName, ParticipantId};
 use crate::media::description::Values;
 use crate::mix::scene::Scene;
-use crate::mix::{Encoded, Encoding, Mix, MixError, MixSettings, MixState, Placed};
-
-/// How much longer than asked is kept, so that there is a keyframe to begin with.
-const SLACK: Duration = Duration::from_secs(3);
-/// How long a mix that failed is not tried again of itself.
-const REST: Duration = Duration::from_secs(10);
+use crate::mix::{Mix, MixError, MixSettings, MixState, Placed};
 
 /// How many mixes of a room may run at once: each encodes.
 const MOST_MIXES: usize = 8;
@@ -34,12 +29,8 @@ pub(super) struct Mixing {
     running: Vec<Running>,
     /// Those that are about to run.
     starting: Vec<MixName>,
-    /// Whether what is kept is about to be encoded.
-    is_keeping: bool,
-    /// What is encoded and kept for recordings that begin before they are asked for.
-    kept: Vec<Encoded>,
-    /// When the one that is kept failed last: it is not tried again at once.
-    failed_at: Option<Instant>,
+    /// What is kept of `default`.
+    pub(super) kept: Kept,
     /// Who spoke last.
     spoke: Option<ParticipantId>,
 }
@@ -91,19 +82,9 @@ impl Mixing {
         !self.running.is_empty()
     }
 
-    /// Whether one runs although nothing wants it yet.
-    pub(super) fn is_kept(&self) -> bool {
-        !self.kept.is_empty()
-    }
-
     /// Whether one has to be told who speaks.
     pub(super) fn follows_speaker(&self) -> bool {
         self.running.iter().any(|running| running.listens)
-    }
-
-    /// One failed, and is not tried again at once.
-    fn rest(&mut self) {
-        self.failed_at = Some(Instant::now());
     }
 
     /// Gives somebody a tile.
@@ -206,7 +187,7 @@ impl Actor {
         self.mixing.starting.retain(|starting| starting != name);
         if let Err(error) = started.and_then(|(mix, values)| self.fill_mix(name, mix, values)) {
             tracing::error!(%error, mix = %name, "there is no mix");
-            self.mixing.rest();
+            self.mixing.kept.rest();
             self.end_outputs(Some(name), &error.to_string());
             return self.refuse_recordings(name, &error);
         }
@@ -238,69 +219,6 @@ impl Actor {
         }
         self.ask_publishers();
         Ok(())
-    }
-
-    /// Whether a mix is wanted that nothing records yet.
-    fn keeps_mix(&self) -> bool {
-        self.keeps_past() && self.context.config.recording.pre_roll_mix
-    }
-
-    /// Lets the mix run and be kept, if recordings are to begin before they are asked for.
-    pub(super) fn keep_mix(&mut self) {
-        let rests = self.mixing.failed_at.is_some_and(|failed| failed.elapsed() < REST);
-        if !self.keeps_mix() || self.mixing.is_kept() || self.mixing.is_keeping || rests {
-            return;
-        }
-        let name = MixName::default();
-        let Some(mix) = self.mixing.handle(&name) else { return self.start_mix(&name) };
-        self.mixing.is_keeping = true;
-        let news = self.recordings.news.clone();
-        tokio::spawn(async move {
-            let kept = tokio::time::timeout(START_WITHIN, encode(&mix)).await.unwrap_or(Err(MixError::Ended));
-            let _ = news.send(News::Kept(mix, kept)).await;
-        });
-    }
-
-    /// What is kept of the mix is encoded now, or is not.
-    pub(super) fn mix_kept(&mut self, mix: &Arc<Mix>, kept: Result<Vec<Encoded>, MixError>) {
-        self.mixing.is_keeping = false;
-        // It may have failed meanwhile.
-        if !self.mixing.handle(&MixName::default()).is_some_and(|now| Arc::ptr_eq(&now, mix)) {
-            return;
-        }
-        match kept {
-            Ok(kept) => {
-                let length = self.pre_roll() + SLACK;
-                // Encoders make keyframes of their own accord.
-                kept.iter().for_each(|encoded| encoded.outlet().keep(length, None));
-                self.mixing.kept = kept;
-            }
-            Err(error) => {
-                tracing::error!(%error, "recordings will begin when they are asked for: no mix is kept");
-                self.mixing.rest();
-            }
-        }
-    }
-
-    /// How long before it is asked for a recording begins.
-    pub(super) fn pre_roll(&self) -> Duration {
-        Duration::from_secs(self.context.config.recording.pre_roll_seconds)
-    }
-
-    /// Whether anything is kept for recordings that begin before they are asked for.
-    pub(super) fn keeps_past(&self) -> bool {
-        !self.pre_roll().is_zero()
-    }
-
-    /// Keeps a track for recordings that begin before they are asked for.
-    fn keep_track(&mut self, id: &ParticipantId, source: Source) {
-        let length = self.pre_roll() + SLACK;
-        let publication = self.participants.get_mut(id).and_then(|them| them.publications.get_mut(&source));
-        if let Some(publication) = publication.filter(|publication| !publication.muted)
-            && let Err(error) = publication.keep_tap(self.pipeline.gst(), length)
-        {
-            tracing::warn!(participant = %id, ?source, %error, "a track is not kept");
-        }
     }
 
     /// Gives a track to the mix and to recordings that want it, if it is there and not muted.
@@ -359,8 +277,7 @@ impl Actor {
 
     /// Ends the mixes that nothing wants any more.
     pub(super) fn end_idle_mixes(&mut self) {
-        let (recordings, outputs, is_kept) = (&self.recordings, &self.outputs, self.mixing.is_kept());
-        let keeps = is_kept || self.mixing.is_keeping;
+        let (recordings, outputs, keeps) = (&self.recordings, &self.outputs, self.mixing.kept.wants_mix());
         let taken = |name: &MixName| recordings.takes(name) || outputs.takes(name);
         self.mixing.running.retain(|running| taken(&running.name) || keeps && running.name.is_default());
         let starting = &self.mixing.starting;
@@ -381,15 +298,9 @@ impl Actor {
         self.end_outputs(Some(name), reason);
         self.mixing.running.retain(|running| running.name != *name);
         if name.is_default() {
-            self.mixing.kept.clear();
-            self.mixing.rest();
+            self.mixing.kept.fail();
         }
     }
-}
-
-/// What is kept of a mix.
-async fn encode(mix: &Mix) -> Result<Vec<Encoded>, MixError> {
-    Ok(vec![mix.encode(Encoding::H264).await?, mix.encode(Encoding::Aac).await?])
 }
 
 /// The tile that shows a track: a shared screen has one beside its owner's.

@@ -6,7 +6,7 @@
 //! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
 //! looks at what, and how large), `mixes` (what the mixes are). The task, `actor`, is spread over files by what it does: `presence` (who is here),
 //! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `directing`
-//! (how mixes change), `recordings`, `starting`, `outputs`.
+//! (how mixes change), `keeping` (what has been), `recordings`, `starting`, `outputs`.
 
 mod actor;
 mod chat;
@@ -17,6 +17,7 @@ mod endpoints;
 mod error;
 mod event;
 mod held;
+mod keeping;
 mod minutes;
 mod mixes;
 mod mixing;

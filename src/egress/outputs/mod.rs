@@ -73,6 +73,8 @@ pub enum State {
 pub struct Status {
     /// Its identifier.
     pub id: OutputId,
+    /// The mix that it takes.
+    pub mix: MixName,
     /// `hls`, `rtmp`, `rtmps` or `srt`.
     pub kind: String,
     /// Where it goes, without keys; of HLS, the path at which it is.
@@ -128,6 +130,7 @@ impl Plan {
         };
         let status = Status {
             id: OutputId::new(),
+            mix: mix.clone(),
             kind,
             url,
             state: State::Connecting,
