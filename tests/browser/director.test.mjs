@@ -237,6 +237,82 @@ test('who moderates directs, by key if they like', async (t) => {
   await bob.waitForSelector('#layout-choice [value=speaker]:checked');
 });
 
+test('the mix that is directed is seen by WHEP, without sound, until the director closes', async (t) => {
+  const { page, ids, api } = await direct(t, 'watch', 'Ann', 'Bob', 'Cleo');
+  const watches = (width) =>
+    page.waitForFunction(
+      (width) => {
+        const video = document.querySelector('#preview');
+        return video.videoWidth === width && video.currentTime > 1 && video.getVideoPlaybackQuality().totalVideoFrames > 10;
+      },
+      ...waiting(page, width),
+    );
+  await page.click('#preview-button');
+  await watches(1280);
+  assert.ok(await page.$eval('#preview', ({ muted, srcObject }) => muted && srcObject.getAudioTracks().length === 1));
+  await page.waitForSelector('#preview-words:text("Without sound")');
+  for (const id of ids) await isWide(page, id, 0.5);
+  await page.click('#mix-new');
+  await fill(page, '#mix-name', 'small');
+  await page.selectOption('#mix-size', '640×360');
+  await page.press('#mix-name', 'Enter');
+  await watches(640);
+  await mixIs(api, 'the other mix to end', ({ running }) => !running);
+  await mixIs(api, 'this mix to run', ({ running }) => running, 'small');
+  await page.keyboard.press('Escape');
+  await mixIs(api, 'this mix to end, too', ({ running }) => !running, 'small');
+  assert.deepEqual(page.complaints, []);
+});
+
+/** Makes a server of one that can do something about looks; one file there is not. */
+async function dress(page) {
+  const style = { gap: 0, radius: 0, labels: false, mute_marks: false, logo: { image: 'logo.png' } };
+  await page.route('**/mixes*/**', handle);
+  await page.route('**/mixes', handle);
+  async function handle(route) {
+    const { style: change, ...rest } = route.request().postDataJSON() ?? {};
+    if (change?.background === 'none.png') {
+      const json = { code: 'bad_mix', message: 'style.background is none.png, which is not there', field: 'style.background' };
+      return route.fulfill({ status: 400, json });
+    }
+    Object.assign(style, change);
+    const patched = route.request().method() === 'PATCH';
+    const response = await route.fetch(patched ? { postData: JSON.stringify(rest) } : {});
+    const json = await response.json();
+    for (const mix of json.mixes ?? [json]) mix.style = style;
+    return route.fulfill({ response, json });
+  }
+  return style;
+}
+
+test('looks are changed, and what is not offered stays', async (t) => {
+  const { page } = await direct(t, 'looks', 'Ann', 'Bob', 'Cleo');
+  const style = await dress(page);
+  await page.waitForSelector('#style-section', { state: 'visible' });
+  const becomes = (what, wanted) => until(what, () => wanted(style));
+  await fill(page, '#style-gap', '12');
+  await fill(page, '#style-radius', '24');
+  await becomes('gap and corners', ({ gap, radius }) => gap === 12 && radius === 24);
+  await page.waitForSelector('[for=style-gap]:text-is("12 px")');
+  for (const name of ['labels', 'mutes', 'clock']) await page.check(`#style-${name}`);
+  await becomes('names, marks and clock', ({ labels, mute_marks: marks, clock }) => labels && marks && clock.size > 0);
+  await page.selectOption('#style-ground', 'colour');
+  await fill(page, '#style-colour', '#336699');
+  await becomes('a colour', ({ background }) => background === '#336699');
+  assert.equal(await page.$eval('#frame', (frame) => getComputedStyle(frame).backgroundColor), 'rgb(51, 102, 153)');
+  await page.selectOption('#style-ground', 'image');
+  await fill(page, '#style-image', 'none.png');
+  await page.press('#style-image', 'Tab');
+  await page.waitForSelector('#style-wrong:text("which is not there")');
+  await fill(page, '#style-image', 'wall.png');
+  await page.press('#style-image', 'Tab');
+  await becomes('an image', ({ background }) => background === 'wall.png');
+  await page.waitForSelector('#style-wrong', { state: 'hidden' });
+  await page.uncheck('#style-clock');
+  await becomes('no clock', ({ clock }) => clock === null);
+  assert.deepEqual(style.logo, { image: 'logo.png' });
+});
+
 test('a server without WHEP has no preview, and says so', async (t) => {
   const { page } = await direct(t, 'none', 'Ann', 'Bob', 'Cleo');
   const none = { status: 404, contentType: 'application/json', body: '{"code": "not_found", "message": "there is nothing at this address"}' };
@@ -251,6 +327,8 @@ for (const colorScheme of ['light', 'dark']) {
   test(`the director shuts nobody out, on a phone neither (${colorScheme})`, async (t) => {
     const { page, ids } = await direct(t, `axe-${colorScheme}`, 'Ann', 'Bob', 'Cleo');
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await dress(page);
+    await page.waitForSelector('#style-section', { state: 'visible' });
     await accessible(page);
     await serve(page);
     await page.click(`${row(ids[1])} .cast-pin`);
