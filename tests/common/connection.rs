@@ -25,7 +25,7 @@ const VP8: &str = "application/x-rtp,media=video,encoding-name=VP8,payload=96,cl
 /// Constrained baseline, as browsers have it.
 const H264: &str = "application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000,\
     packetization-mode=(string)1,profile-level-id=(string)42c01f";
-/// What the mix has: browsers offer it, beside baseline.
+/// Browsers offer it beside baseline, which its decoders take, too.
 const H264_MAIN: &str = "application/x-rtp,media=video,encoding-name=H264,payload=97,clock-rate=90000,\
     packetization-mode=(string)1,profile-level-id=(string)4d001f";
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
