@@ -10,9 +10,11 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+mod outputs;
 mod secret;
 mod upload;
 
+pub use outputs::{BadPlace, Outputs, Place};
 pub use secret::Secret;
 pub use upload::Upload;
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub disk: Disk,
     /// Where finished recordings go.
     pub upload: Upload,
+    /// Where outputs may go.
+    pub outputs: Outputs,
     /// What is written to standard error.
     pub log: Log,
 }
@@ -193,6 +197,7 @@ impl Default for Config {
             recording: Recording { pre_roll_seconds: 0, pre_roll_mix: true },
             disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
             upload: Upload::default(),
+            outputs: Outputs::default(),
             log: Log { filter: "info".into(), json: false },
         }
     }
@@ -288,6 +293,7 @@ impl Config {
                 return wrong("ice.turn.url", turn.url.clone(), "write it as turn:host:port or turns:host:port");
             }
         }
+        self.outputs.check()?;
         self.upload.check()
     }
 }
@@ -314,6 +320,8 @@ mod tests {
             ("[recording]\npre_roll_seconds = 61", "0 to 60"),
             ("[disk]\nstop_mb = 5000", "none be less"),
             ("[ice]\nstun = [\"example.org\"]", "stun:host:port"),
+            ("[outputs]\nallow = [\"rtmp://a\"]", "is no place"),
+            ("[outputs]\nlisten_port_min = 0", "both"),
             ("[upload]\nurl = \"bucket\"", "s3://bucket/prefix"),
             ("[upload]\nsecret_access_key = 7300", "quotes"),
         ] {

@@ -1,4 +1,5 @@
-//! The one way from an error to a status and a JSON body `{code, message}`.
+//! The one way from an error to a status and a JSON body `{code, message}`, with the `field` of the request's body that is wrong
+//! where one is known.
 
 use std::convert::Infallible;
 
@@ -17,11 +18,30 @@ struct Body<'a> {
     code: &'a str,
     /// A sentence for people.
     message: &'a str,
+    /// What of the request's body it is about, dotted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
 }
 
 /// An error answer.
 pub(super) fn reply(status: StatusCode, code: &str, message: &str) -> Response {
-    warp::reply::with_status(warp::reply::json(&Body { code, message }), status).into_response()
+    reply_about(None, status, code, message)
+}
+
+/// An error answer about a field of the request's body.
+pub(super) fn reply_about(field: Option<&str>, status: StatusCode, code: &str, message: &str) -> Response {
+    warp::reply::with_status(warp::reply::json(&Body { code, message, field }), status).into_response()
+}
+
+/// The field that a message about a body is about: such messages begin with it, and then say what it is, has or does.
+/// `fields` are those that there are at the top.
+pub(super) fn field_of<'a>(message: &'a str, fields: &[&str]) -> Option<&'a str> {
+    const VERBS: [&str; 9] =
+        [" is ", " are ", " has ", " have ", " says ", " sets ", " names ", " cannot ", " begins "];
+    let end = VERBS.iter().filter_map(|verb| message.find(verb)).min()?;
+    // What it is now may stand behind it.
+    let field = message[..end].split(" \"").next()?;
+    fields.contains(&field.split('.').next()?).then_some(field)
 }
 
 /// Something of ours failed.
@@ -62,4 +82,24 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
             (StatusCode::BAD_REQUEST, "bad_request", "the request was not understood")
         };
     Ok(reply(status, code, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_begins_with_its_field() {
+        let fields = ["url", "layout"];
+        for (message, field) in [
+            ("url has no host", Some("url")),
+            ("url begins with \"http\": use rtmp", Some("url")),
+            ("layout \"mosaic\" is unknown: use one of grid", Some("layout")),
+            ("layout.regions.a b.width is -1: use a whole number", Some("layout.regions.a b.width")),
+            ("the body is no output", None),
+            ("nothing", None),
+        ] {
+            assert_eq!(field_of(message, &fields), field, "{message}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ use warp::reply::Response;
 
 use crate::egress::catalogue::Catalogue;
 use crate::egress::hls::Shelves;
+use crate::egress::outputs::Reach;
 use crate::room::Registry;
 
 /// What the routes need.
@@ -28,6 +29,8 @@ pub struct Api {
     pub catalogue: Arc<Catalogue>,
     /// All HLS streams.
     pub shelves: Shelves,
+    /// Where outputs may go.
+    pub reach: Reach,
 }
 
 /// Every route, with errors as JSON `{code, message}`.

@@ -12,6 +12,7 @@
 
 pub mod connection;
 pub mod disk;
+pub mod hum;
 pub mod judge;
 pub mod lab;
 pub mod native;

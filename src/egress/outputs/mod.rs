@@ -6,6 +6,7 @@
 mod destination;
 mod keep;
 mod pipeline;
+mod reach;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,6 +15,8 @@ use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
 pub use destination::{BadDestination, Destination};
+pub use keep::PATIENCE;
+pub use reach::{Reach, Unreachable};
 
 use super::hls::{self, Shelf, Shelves};
 use super::manifest::unix_ms;
