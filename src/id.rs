@@ -106,6 +106,9 @@ pub enum NameError {
     /// Not a name for an endpoint.
     #[error("the name of an endpoint is 1 to {max} letters, digits, - and _", max = EndpointName::MAX)]
     Endpoint,
+    /// Not a name for a mix.
+    #[error("the name of a mix is 1 to {max} letters, digits, - and _", max = MixName::MAX)]
+    Mix,
 }
 
 fn clean(what: &'static str, text: &str, max: usize) -> Result<String, NameError> {
@@ -153,6 +156,63 @@ impl fmt::Display for RoomName {
     }
 }
 
+fn is_plain(text: &str, max: usize) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=max).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// The name of one of a room's mixes; it is part of addresses.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MixName(String);
+
+impl MixName {
+    /// The longest, in characters.
+    pub const MAX: usize = 32;
+    /// The mix that every room has.
+    pub const DEFAULT: &'static str = "default";
+
+    /// Accepts somebody's choice: 1 to 32 letters, digits, `-` and `_`.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        if is_plain(text, Self::MAX) { Ok(Self(text.to_owned())) } else { Err(NameError::Mix) }
+    }
+
+    /// Whether it is the one that every room has.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.0 == Self::DEFAULT
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for MixName {
+    fn default() -> Self {
+        Self(Self::DEFAULT.to_owned())
+    }
+}
+
+impl TryFrom<String> for MixName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text)
+    }
+}
+
+impl fmt::Display for MixName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The name that a client gives one of its endpoints: it finds it again by that. In the tutorial's dialect, where a client
 /// names its connections after senders, it is the sender's identifier.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -167,9 +227,7 @@ impl EndpointName {
     /// # Errors
     /// When it is anything else.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        let valid = (1..=Self::MAX).contains(&text.len()) && text.bytes().all(plain);
-        if valid { Ok(Self(text.to_owned())) } else { Err(NameError::Endpoint) }
+        if is_plain(text, Self::MAX) { Ok(Self(text.to_owned())) } else { Err(NameError::Endpoint) }
     }
 
     /// The endpoint by which a client of the tutorial's dialect receives `sender`, or publishes if that is itself.

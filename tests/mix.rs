@@ -23,6 +23,7 @@ use plenum::media::link::Outlet;
 use plenum::media::pipeline::Pipeline;
 use plenum::media::{Codec, Kind};
 use plenum::mix::layout::{self, Layout, Placement, Size};
+use plenum::mix::scene::Scene;
 use plenum::mix::{Encoding, Mix, MixSettings};
 use stalls::Stalls;
 
@@ -419,12 +420,12 @@ async fn a_layout_is_changed_while_it_runs_and_whoever_is_hidden_is_not_decoded(
         let id = people[who].id.clone();
         move |all: &[plenum::mix::Placed]| matches!(all, [only] if only.participant == id && only.video && only.placement == Placement::whole(CANVAS))
     };
-    mix.set_layout(&Layout::Single).unwrap();
+    mix.set_scene(&Scene::of(Layout::Single)).unwrap();
     placed(&mix, "first one alone", alone(0)).await;
     mix.set_speaker(&people[1].id).unwrap();
     placed(&mix, "speaker alone", alone(1)).await;
     let before = begun.load(Ordering::Relaxed);
-    mix.set_layout(&Layout::Grid).unwrap();
+    mix.set_scene(&Scene::of(Layout::Grid)).unwrap();
     videos(&mix, 3).await;
     assert!(begun.load(Ordering::Relaxed) > before, "who was hidden is decoded from here on, and was not before");
     let grid = layout::grid(CANVAS, 3);
@@ -434,11 +435,11 @@ async fn a_layout_is_changed_while_it_runs_and_whoever_is_hidden_is_not_decoded(
     let screen = ParticipantId::new();
     mix.add_screen(&screen, &people[2].id, &people[2].name).unwrap();
     mix.attach(&screen, Codec::Vp8, people[2].video.as_ref().unwrap()).unwrap();
-    mix.set_layout(&Layout::Presentation).unwrap();
+    mix.set_scene(&Scene::of(Layout::Presentation)).unwrap();
     let large = |placed: &plenum::mix::Placed| (placed.participant == screen) == (placed.placement.width > 640);
     placed(&mix, "large screen", |all| all.len() == 4 && all.iter().all(|one| one.video && large(one))).await;
     mix.remove_participant(&screen).unwrap();
-    mix.set_layout(&Layout::Grid).unwrap();
+    mix.set_scene(&Scene::of(Layout::Grid)).unwrap();
     placed(&mix, "grid", |all| all.iter().map(|placed| placed.placement).eq(grid.iter().copied())).await;
 
     // Whoever moves is seen on the way. A machine that stands still may hide that of one move, not of all.
@@ -446,7 +447,7 @@ async fn a_layout_is_changed_while_it_runs_and_whoever_is_hidden_is_not_decoded(
     let catalogue = catalogue(folder.path()).await;
     let recording = record(&catalogue, &Descriptions::built_in(), &mix).await;
     for layout in [Layout::Speaker, Layout::Grid, Layout::Speaker, Layout::Grid] {
-        mix.set_layout(&layout).unwrap();
+        mix.set_scene(&Scene::of(layout)).unwrap();
         take(Duration::from_millis(600)).await;
     }
     let path = folder.path().join(format!("{}.mp4", recording.id()));
@@ -459,7 +460,7 @@ async fn a_layout_is_changed_while_it_runs_and_whoever_is_hidden_is_not_decoded(
     assert!(count(120, 144) >= 3 && count(632, 656) >= 3 && count(144, 632) >= 3, "{lefts:?}");
 
     // The portrait fills its corner; once it is gone, the name lies there, and not below the large picture.
-    mix.set_layout(&Layout::Pip).unwrap();
+    mix.set_scene(&Scene::of(Layout::Pip)).unwrap();
     videos(&mix, 2).await;
     let corner = mix.placements().borrow()[0].placement;
     assert!(corner.width < 640, "{corner:?}");
@@ -580,7 +581,7 @@ async fn the_cost_of_a_mix() {
         let before = cpu();
         for second in 0..8 {
             if moving {
-                mix.set_layout(if second % 2 == 0 { &Layout::Speaker } else { &Layout::Grid }).unwrap();
+                mix.set_scene(&Scene::of(if second % 2 == 0 { Layout::Speaker } else { Layout::Grid })).unwrap();
             }
             take(Duration::from_secs(1)).await;
         }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::happening::word;
+use crate::id::MixName;
 use crate::media::Codec;
 use crate::mix::Encoding;
 use crate::mix::layout::Layout;
@@ -48,7 +49,9 @@ pub struct Choice {
     pub video_codec: Option<Encoding>,
     /// The codec of the sound.
     pub audio_codec: Option<Encoding>,
-    /// How the picture of the mix is arranged.
+    /// The mix that is recorded.
+    pub mix: Option<MixName>,
+    /// How the picture of the mix is arranged, instead.
     pub layout: Option<Layout>,
 }
 
@@ -110,6 +113,9 @@ impl Choice {
             (Content::Audio | Content::Individual, _) if self.layout.is_some() => {
                 let remedy = "leave it out, or use the kind mixed or multitrack";
                 return no(format!("a recording of the kind {} has no layout", word(&content)), remedy);
+            }
+            (Content::Individual, _) if self.mix.is_some() => {
+                return no("a recording of the kind individual is of no mix".into(), "leave mix out");
             }
             (Content::Audio, _) if self.video_codec.is_some() => {
                 return no("a recording of sound has no videoCodec".into(), "leave it out, or use the kind mixed");

@@ -1,5 +1,4 @@
-//! The one way from an error to a status and a JSON body `{code, message}`, with the `field` of the request's body that is wrong
-//! where one is known.
+//! The one way from an error to a status and a JSON body `{code, message, field?}`.
 
 use std::convert::Infallible;
 
@@ -9,6 +8,7 @@ use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
 use super::body::{Broken, TooLarge};
+use super::mixes;
 use crate::room::RecordingError;
 
 /// The body of every error.
@@ -18,18 +18,18 @@ struct Body<'a> {
     code: &'a str,
     /// A sentence for people.
     message: &'a str,
-    /// What of the request's body it is about, dotted.
+    /// What of the request it is about, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
 }
 
 /// An error answer.
 pub(super) fn reply(status: StatusCode, code: &str, message: &str) -> Response {
-    reply_about(None, status, code, message)
+    of_field(status, code, message, None)
 }
 
-/// An error answer about a field of the request's body.
-pub(super) fn reply_about(field: Option<&str>, status: StatusCode, code: &str, message: &str) -> Response {
+/// An error answer about a part of the request.
+pub(super) fn of_field(status: StatusCode, code: &str, message: &str, field: Option<&str>) -> Response {
     warp::reply::with_status(warp::reply::json(&Body { code, message, field }), status).into_response()
 }
 
@@ -54,7 +54,7 @@ pub(super) fn internal(message: &str) -> Response {
 pub(super) fn recording(error: &RecordingError) -> Response {
     let (status, code) = match error {
         RecordingError::Already(_) => (StatusCode::CONFLICT, "already_recording"),
-        RecordingError::TooManyMixes(_) => (StatusCode::CONFLICT, "too_many_mixes"),
+        RecordingError::Mix(error) => return mixes::refused_as(error, "bad_format"),
         RecordingError::NotRunning(_) => (StatusCode::CONFLICT, "not_running"),
         RecordingError::NoRoom(_) => (StatusCode::NOT_FOUND, "no_such_room"),
         RecordingError::Format(_) => (StatusCode::BAD_REQUEST, "bad_format"),

@@ -4,6 +4,7 @@ mod body;
 mod error;
 mod hls;
 mod leave;
+mod mixes;
 pub mod origin;
 mod outputs;
 mod page;
@@ -43,6 +44,8 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(hls::routes(api.shelves.clone()))
         .unify()
         .or(outputs::routes(api.clone()))
+        .unify()
+        .or(mixes::routes(api.clone()))
         .unify()
         .or(recordings::routes(api))
         .unify()

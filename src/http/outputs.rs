@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /api/v1/rooms/{room}/outputs` with `{"kind": "push", "url"}` or `{"kind": "hls"}`, and `layout` if wanted | 201 and the output, which is now tried |
+//! | `POST /api/v1/rooms/{room}/outputs` with `{"kind": "push", "url"}` or `{"kind": "hls"}`, and `mix` or `layout` if wanted | 201 and the output, which is now tried |
 //! | `GET /api/v1/rooms/{room}/outputs` | `{"outputs": […]}` |
 //! | `GET /api/v1/rooms/{room}/outputs/{id}` | the output |
 //! | `DELETE /api/v1/rooms/{room}/outputs/{id}` | the output, which has ended |
@@ -17,16 +17,17 @@ use bytes::Bytes;
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use warp::Filter;
 use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
-use super::{Api, body, error};
+use super::{Api, body, error, mixes};
 use crate::egress::outputs::{Destination, Reach, Target, Unreachable};
-use crate::id::{OutputId, RoomName};
+use crate::id::{MixName, OutputId, RoomName};
 use crate::mix::layout::Layout;
-use crate::room::{OutputError, RoomHandle, WantedOutput};
+use crate::room::{MixesError, OutputError, Pick, RoomHandle, WantedOutput};
 
 pub(super) fn routes(
     api: Api,
@@ -67,7 +68,7 @@ async fn start(room: String, body: Bytes, api: Api) -> Response {
 const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// What a body may say.
-const FIELDS: [&str; 3] = ["kind", "url", "layout"];
+const FIELDS: [&str; 4] = ["kind", "url", "mix", "layout"];
 
 /// What a body asks for.
 #[derive(Debug, Deserialize)]
@@ -76,7 +77,10 @@ struct Asked {
     kind: Value,
     #[serde(default)]
     url: Value,
-    layout: Option<Value>,
+    #[serde(default)]
+    mix: Value,
+    /// As it is written: a value of the library would forget the order of regions.
+    layout: Option<Box<RawValue>>,
 }
 
 /// Why a body is of no use.
@@ -98,7 +102,7 @@ impl Wrong {
     }
 
     fn answer(&self) -> Response {
-        error::reply_about(self.field.as_deref(), StatusCode::BAD_REQUEST, "bad_output", &self.message)
+        error::of_field(StatusCode::BAD_REQUEST, "bad_output", &self.message, self.field.as_deref())
     }
 }
 
@@ -107,7 +111,7 @@ fn wanted(body: &[u8], reach: &Reach) -> Result<WantedOutput, Wrong> {
     let unread = |error: serde_json::Error| {
         let (line, column) = (error.line(), error.column());
         Wrong::as_a_whole(format!(
-            "the body is no output, at line {line}, column {column}: send {{\"kind\": …}}, and url or layout where wanted"
+            "the body is no output, at line {line}, column {column}: send {{\"kind\": …}}, and url, mix or layout where wanted"
         ))
     };
     let all: BTreeMap<String, Value> = serde_json::from_slice(body).map_err(unread)?;
@@ -118,11 +122,12 @@ fn wanted(body: &[u8], reach: &Reach) -> Result<WantedOutput, Wrong> {
         return Err(Wrong { field: is_word.then(|| other.clone()), message });
     }
     let asked: Asked = serde_json::from_slice(body).map_err(unread)?;
-    let url = match asked.url {
-        Value::Null => None,
-        Value::String(url) => Some(url),
-        _ => return Err(Wrong::in_field("url", &"url is no text")),
+    let text = |field: &str, value: Value| match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        _ => Err(Wrong::in_field(field, &format!("{field} is no text"))),
     };
+    let (url, mix) = (text("url", asked.url)?, text("mix", asked.mix)?);
     let target = match (asked.kind.as_str(), url) {
         (Some("hls"), None) => Target::Hls,
         (Some("hls"), Some(_)) => {
@@ -134,9 +139,11 @@ fn wanted(body: &[u8], reach: &Reach) -> Result<WantedOutput, Wrong> {
         (Some("push"), None) => return Err(Wrong::in_field("url", &"url is missing: say where to push to")),
         _ => return Err(Wrong::in_field("kind", &"kind is none of push and hls")),
     };
-    let layout = asked.layout.map(serde_json::from_value::<Layout>).transpose();
+    let layout = asked.layout.map(|layout| serde_json::from_str::<Layout>(layout.get())).transpose();
     let layout = layout.map_err(|error| Wrong::in_field("layout", &error))?;
-    Ok(WantedOutput { target, layout: layout.unwrap_or_default() })
+    let mix = mix.map(|mix| MixName::parse(&mix)).transpose();
+    let mix = mix.map_err(|error| Wrong::in_field("mix", &format!("mix: {error}")))?;
+    Ok(WantedOutput { target, pick: Pick { mix, layout } })
 }
 
 async fn list(room: String, api: Api) -> Response {
@@ -179,13 +186,15 @@ fn refusal(error: &OutputError) -> Response {
     let (status, code) = match error {
         OutputError::NoRoom(_) => (StatusCode::NOT_FOUND, "no_such_room"),
         OutputError::Unknown(_) => (StatusCode::NOT_FOUND, "no_such_output"),
-        OutputError::Refused(_) => (StatusCode::BAD_REQUEST, "bad_output"),
+        OutputError::Mix(MixesError::Unknown(_)) => {
+            return error::of_field(StatusCode::NOT_FOUND, "no_such_mix", &error.to_string(), Some("mix"));
+        }
+        OutputError::Mix(error) => return mixes::refused_as(error, "bad_output"),
         OutputError::Served => (StatusCode::CONFLICT, "already_served"),
         OutputError::TooMany(_) => (StatusCode::CONFLICT, "too_many_outputs"),
         OutputError::Media(_) => (StatusCode::INTERNAL_SERVER_ERROR, "output_failed"),
     };
-    let message = error.to_string();
-    error::reply_about(error::field_of(&message, &FIELDS), status, code, &message)
+    error::reply(status, code, &error.to_string())
 }
 
 #[cfg(test)]
@@ -198,9 +207,17 @@ mod tests {
 
     #[test]
     fn what_can_be_had_is_taken() {
-        assert!(matches!(read(r#"{"kind": "hls"}"#), Ok(WantedOutput { target: Target::Hls, layout: Layout::Grid })));
+        assert!(matches!(
+            read(r#"{"kind": "hls"}"#),
+            Ok(WantedOutput { target: Target::Hls, pick: Pick { mix: None, layout: None } })
+        ));
         let pushed = read(r#"{"kind": "push", "url": "rtmp://a/b/c", "layout": "speaker"}"#);
-        assert!(matches!(pushed, Ok(WantedOutput { target: Target::Push(_), layout: Layout::Speaker })));
+        assert!(matches!(
+            pushed,
+            Ok(WantedOutput { target: Target::Push(_), pick: Pick { mix: None, layout: Some(Layout::Speaker) } })
+        ));
+        let named = read(r#"{"kind": "hls", "mix": "stage"}"#);
+        assert!(matches!(named, Ok(WantedOutput { pick: Pick { mix: Some(_), layout: None }, .. })));
     }
 
     #[test]
@@ -219,6 +236,8 @@ mod tests {
             (r#"{"kind": "push", "url": "http://a/s3cret"}"#, Some("url"), "use rtmp, rtmps or srt"),
             (r#"{"kind": "push", "url": "rtmp://169.254.169.254/a/s3cret"}"#, Some("url"), "may not go"),
             (r#"{"kind": "hls", "url": "rtmp://a/b/s3cret"}"#, Some("url"), "url is nothing"),
+            (r#"{"kind": "hls", "mix": "a b"}"#, Some("mix"), "mix: the name of a mix"),
+            (r#"{"kind": "hls", "mix": 7}"#, Some("mix"), "no text"),
             (r#"{"kind": "hls", "layout": "mosaic"}"#, Some("layout"), "layout \"mosaic\""),
             (r#"{"kind": "hls", "layout": 7}"#, Some("layout"), "layout"),
             (

@@ -13,12 +13,13 @@ use super::cards::{self, Cards, Wanted};
 use super::encoder::{self, Encoder};
 use super::encoding::Encoding;
 use super::input::{FROZEN, Input};
-use super::layout::{Layout, Place};
+use super::layout::Place;
 use super::roster::{Roster, Track};
+use super::scene::Scene;
 use super::slot::Slot;
 use super::tiles::Tile;
 use super::video::Canvas;
-use super::{MixError, MixSettings, MixState, Placed, audio, shown_name};
+use super::{MixError, MixSettings, MixState, Placed, audio};
 use crate::id::{ParticipantId, ParticipantName};
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::description::Descriptions;
@@ -40,7 +41,7 @@ pub(super) enum Command {
     Detach { id: ParticipantId, kind: Kind },
     Encode { encoding: Encoding, reply: oneshot::Sender<Result<Outlet, MixError>> },
     Release { encoding: Encoding },
-    Arrange { layout: Layout },
+    Arrange { scene: Scene },
     Speak { id: ParticipantId },
 }
 
@@ -55,7 +56,7 @@ pub(super) struct Stage {
     settings: MixSettings,
     descriptions: Descriptions,
     canvas: Canvas,
-    layout: Layout,
+    scene: Scene,
     /// What the layout says, until somebody comes, goes or speaks.
     places: Option<Vec<Option<Place>>>,
     video_tee: gst::Element,
@@ -88,7 +89,7 @@ impl Stage {
             settings,
             descriptions,
             canvas,
-            layout: Layout::default(),
+            scene: Scene::default(),
             places: None,
             video_tee,
             audio_tee,
@@ -153,12 +154,12 @@ impl Stage {
                 self.roster.remove(&id);
                 self.places = None;
             }
-            Command::Arrange { layout } => {
-                self.layout = layout;
+            Command::Arrange { scene } => {
+                self.scene = scene;
                 self.places = None;
             }
             Command::Speak { id } => {
-                self.roster.speaks(id);
+                self.roster.speaks(id, &self.scene);
                 self.places = None;
             }
             Command::Attach { id, codec, outlet } => match self.roster.find(&id) {
@@ -238,7 +239,7 @@ impl Stage {
     /// Makes inputs, places and tiles fit the participants.
     fn settle(&mut self) {
         let (canvas, most) = (self.canvas.size(), self.settings.videos);
-        let places = self.places.take().unwrap_or_else(|| self.roster.places(&self.layout, canvas, most));
+        let places = self.places.take().unwrap_or_else(|| self.roster.places(&self.scene, canvas, most));
         let looked_at = self.encoders.iter().any(|encoder| encoder.encoding.kind() == Kind::Video);
         let is_wanted = |index: usize| looked_at && places[index].is_some();
         // First out, so that pads are free for who comes in.
@@ -246,7 +247,11 @@ impl Stage {
             hidden.video.iter_mut().for_each(|track| track.input = None);
         }
         for index in 0..self.roster.all.len() {
-            self.settle_track(index, Kind::Audio);
+            if self.roster.is_taken(index, &self.scene) {
+                self.settle_track(index, Kind::Audio);
+            } else if let Some(track) = &mut self.roster.all[index].audio {
+                track.input = None;
+            }
             if is_wanted(index) {
                 self.settle_track(index, Kind::Video);
             }
@@ -266,10 +271,9 @@ impl Stage {
         let people = self.roster.all.iter().zip(places).filter_map(|(who, place)| Some((&who.person, place.as_ref()?)));
         let mut unseen: Vec<_> = people.zip(covered).filter(|(_, covered)| !**covered).map(|(who, _)| who).collect();
         unseen.sort_by_key(|(_, place)| place.z);
-        let tiles = unseen.into_iter().map(|(person, place)| Tile {
-            placement: place.placement,
-            name: shown_name(person.name.as_str(), person.shared),
-        });
+        let tiles = unseen
+            .into_iter()
+            .map(|(person, place)| Tile { placement: place.placement, name: self.roster.caption(person, &self.scene) });
         if let Err(error) = self.canvas.draw(tiles.collect()) {
             tracing::warn!(%error, "the tiles are not up to date");
         }
@@ -343,7 +347,7 @@ impl Stage {
             }
             covered.push(slot.is_some_and(|slot| self.slots[slot].covers(now)));
             if slot.is_none() && cards::lies_on_another(place, places) {
-                let name = shown_name(person.name.as_str(), person.shared);
+                let name = self.roster.caption(person, &self.scene);
                 wanted.push(Wanted { id: person.id.clone(), place: *place, name });
             }
             placed.push(Placed { participant: person.id.clone(), placement: place.placement, video: slot.is_some() });

@@ -13,6 +13,7 @@ mod regions;
 mod wire;
 
 pub use named::{Layout, Source, spotlight};
+pub use pattern::{Pattern, PatternError};
 pub use region::{Region, Reuse};
 pub use regions::{MOST_REGIONS, Regions};
 pub use wire::LayoutError;

@@ -39,14 +39,16 @@ pub mod layout;
 mod motion;
 mod priming;
 mod roster;
+pub mod scene;
 mod slot;
 mod tiles;
 mod video;
 
 use actor::{Command, Stage};
 pub use encoding::Encoding;
-use layout::{Layout, Placement};
+use layout::Placement;
 pub(crate) use priming::undo_priming;
+use scene::Scene;
 
 /// Why there is no mix.
 #[derive(Debug, thiserror::Error)]
@@ -120,11 +122,12 @@ pub enum MixState {
 }
 
 /// Somebody's place in the picture, at the end of a move.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Placed {
     /// Who.
     pub participant: ParticipantId,
     /// Where.
+    #[serde(flatten)]
     pub placement: Placement,
     /// Whether it shows live video, not the tile with the name.
     pub video: bool,
@@ -219,12 +222,13 @@ impl Mix {
         self.send(Command::Add { id: id.clone(), owner: owner.clone(), name: name.clone() })
     }
 
-    /// Arranges the picture in another way; it begins as a grid. Whoever is seen moves to their new place.
+    /// Arranges picture and sound in another way; the mix begins with everybody in a grid. Whoever is seen moves to their new
+    /// place.
     ///
     /// # Errors
     /// When the mix has ended.
-    pub fn set_layout(&self, layout: &Layout) -> Result<(), MixError> {
-        self.send(Command::Arrange { layout: layout.clone() })
+    pub fn set_scene(&self, scene: &Scene) -> Result<(), MixError> {
+        self.send(Command::Arrange { scene: scene.clone() })
     }
 
     /// Says who speaks now. When nobody does, who spoke last counts.

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::input::Input;
-use super::layout::{Layout, Place, Size, Source, spotlight};
+use super::layout::{Place, Size, Source, spotlight};
+use super::scene::Scene;
 use crate::id::{ParticipantId, ParticipantName};
 use crate::media::link::Outlet;
 use crate::media::{Codec, Kind};
@@ -90,8 +91,10 @@ impl Roster {
     }
 
     /// Somebody begins to speak.
-    pub(super) fn speaks(&mut self, id: ParticipantId) {
-        let large = self.large();
+    pub(super) fn speaks(&mut self, id: ParticipantId, scene: &Scene) {
+        let pinned = |who: &Participant| scene.pin(&self.source(&who.person, false)).is_some();
+        // Who speaks is not large then: nobody needs to move.
+        let large = if self.all.iter().any(pinned) { None } else { self.large() };
         self.spoke = Some(id);
         // Only the two change their places.
         let speaker = self.all.iter().position(|participant| self.is_speaker(&participant.person));
@@ -113,21 +116,33 @@ impl Roster {
     fn source<'a>(&'a self, person: &'a Person, gone: bool) -> Source<'a> {
         let speaks = !gone && self.is_speaker(person);
         let (id, name) = (person.owner.as_str(), person.name.as_str());
-        Source { id, name, shared: person.shared, speaks, seat: person.seat, gone }
+        Source { id, name, shared: person.shared, speaks, seat: person.seat, gone, pin: None }
+    }
+
+    /// Whether somebody is in the mix at all.
+    pub(super) fn is_taken(&self, index: usize, scene: &Scene) -> bool {
+        scene.takes(&self.source(&self.all[index].person, false))
+    }
+
+    /// What a tile says of somebody.
+    pub(super) fn caption(&self, person: &Person, scene: &Scene) -> String {
+        scene.caption(&self.source(person, false))
     }
 
     /// Where everybody is, in the order of [`Self::all`]. The mere sound of a screen is nowhere.
-    pub(super) fn places(&self, layout: &Layout, canvas: Size, most: usize) -> Vec<Option<Place>> {
+    pub(super) fn places(&self, scene: &Scene, canvas: Size, most: usize) -> Vec<Option<Place>> {
         let seen = |participant: &Participant| !participant.person.shared || participant.video.is_some();
         let all = self.all.iter().enumerate().filter(|(_, participant)| seen(participant));
         let mut known: Vec<(&Person, Option<usize>)> = all.map(|(index, who)| (&who.person, Some(index))).collect();
-        if layout.remembers() {
+        if scene.layout.remembers() {
             known.extend(self.former.iter().map(|person| (person, None)));
             known.sort_by_key(|(person, _)| person.arrival);
         }
-        let sources: Vec<_> = known.iter().map(|(person, index)| self.source(person, index.is_none())).collect();
+        known.retain(|(person, index)| scene.shows(&self.source(person, index.is_none())));
+        let mut sources: Vec<_> = known.iter().map(|(person, index)| self.source(person, index.is_none())).collect();
+        sources.iter_mut().for_each(|source| source.pin = scene.pin(source));
         let mut places = vec![None; self.all.len()];
-        for ((_, index), place) in known.iter().zip(layout.places(canvas, &sources, most)) {
+        for ((_, index), place) in known.iter().zip(scene.layout.places(canvas, &sources, most)) {
             if let Some(index) = index {
                 places[*index] = place;
             }
@@ -139,6 +154,7 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mix::layout::Layout;
 
     const HD: Size = Size { width: 1280, height: 720 };
 
@@ -163,7 +179,7 @@ mod tests {
     }
 
     fn lefts(roster: &Roster, layout: &Layout) -> Vec<Option<u32>> {
-        roster.places(layout, HD, 16).into_iter().map(|place| Some(place?.placement.x)).collect()
+        roster.places(&Scene::of(layout.clone()), HD, 16).into_iter().map(|place| Some(place?.placement.x)).collect()
     }
 
     #[test]
@@ -175,11 +191,11 @@ mod tests {
         assert_eq!(alone, [Some(0), Some(384), Some(640), None], "the mere sound of a screen has no place");
         show(&mut roster, "cy-screen");
         assert_eq!(lefts(&roster, &Layout::Speaker), [Some(0), Some(256), Some(512), Some(768)]);
-        roster.speaks(id("cy"));
+        roster.speaks(id("cy"), &Scene::default());
         assert_eq!(lefts(&roster, &Layout::Speaker), [Some(512), Some(256), Some(0), Some(768)]);
-        roster.speaks(id("bob"));
+        roster.speaks(id("bob"), &Scene::default());
         assert_eq!(lefts(&roster, &Layout::Speaker), [Some(512), Some(0), Some(256), Some(768)]);
-        roster.speaks(id("nobody"));
+        roster.speaks(id("nobody"), &Scene::default());
         roster.remove(&id("bob"));
         let someone = lefts(&roster, &Layout::Speaker);
         assert_eq!(someone.iter().filter(|left| **left == Some(0)).count(), 1, "{someone:?}");

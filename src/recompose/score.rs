@@ -132,7 +132,7 @@ fn sources<'a>(parts: &'a [Part], at: u64, seats: &[u64], speaker: Option<&Parti
         let speaks = !part.shared && speaker.is_some() && part.participant.as_ref() == speaker;
         let id = part.participant.as_ref().map_or("", ParticipantId::as_str);
         let (shared, gone) = (part.shared, part.end <= at);
-        (index, Source { id, name: &part.owner, shared, speaks: speaks && !gone, seat: seats[index], gone })
+        (index, Source { id, name: &part.owner, shared, speaks: speaks && !gone, seat: seats[index], gone, pin: None })
     };
     come.map(source).collect()
 }

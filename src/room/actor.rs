@@ -120,7 +120,7 @@ impl Actor {
                 Some(event) = self.endpoint_events.recv() => self.endpoint_event(event),
                 Some(event) = self.bus.recv() => self.bus_event(&event),
                 Some(news) = self.news.recv() => self.news(news),
-                (layout, reason) = self.mixing.failed() => self.mix_failed(&layout, &reason),
+                (mix, reason) = self.mixing.failed() => self.mix_failed(&mix, &reason),
                 _ = watch.tick() => {
                     self.watch();
                     self.keep_mix();
@@ -163,6 +163,10 @@ impl Actor {
             Command::StartOutput { wanted, reply } => self.start_output(wanted, reply),
             Command::Outputs { reply } => drop(reply.send(self.outputs.statuses())),
             Command::StopOutput { id, reply } => self.stop_output(&id, reply),
+            Command::Mixes { reply } => drop(reply.send(self.describe_mixes())),
+            Command::MakeMix { name, change, reply } => drop(reply.send(self.make_mix(name, change))),
+            Command::ChangeMix { name, change, reply } => drop(reply.send(self.change_mix(&name, change))),
+            Command::ForgetMix { name, reply } => drop(reply.send(self.forget_mix(&name))),
             Command::Close => self.close(),
         }
     }

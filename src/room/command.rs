@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::{JoinError, OutputError, RecordingError, RequestError};
+use super::error::{JoinError, MixesError, OutputError, RecordingError, RequestError};
 use super::event::Event;
+use super::mixes::{Change, Described};
 use super::model::{Look, Role, Source};
 use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::egress::outputs::Status;
-use crate::id::{EndpointName, OutputId, ParticipantId, ParticipantName, RecordingId};
+use crate::id::{EndpointName, MixName, OutputId, ParticipantId, ParticipantName, RecordingId};
 
 /// A message to the room's task.
 #[derive(Debug)]
@@ -109,6 +110,36 @@ pub enum Command {
         id: OutputId,
         /// What became of it.
         reply: oneshot::Sender<Result<Status, OutputError>>,
+    },
+    /// What all mixes are.
+    Mixes {
+        /// By their names.
+        reply: oneshot::Sender<Vec<Described>>,
+    },
+    /// Make a mix.
+    MakeMix {
+        /// Its name.
+        name: MixName,
+        /// What it is to be.
+        change: Change,
+        /// What it is.
+        reply: oneshot::Sender<Result<Described, MixesError>>,
+    },
+    /// Change a mix, at once if it runs.
+    ChangeMix {
+        /// Which.
+        name: MixName,
+        /// What it is to be.
+        change: Change,
+        /// What it is then.
+        reply: oneshot::Sender<Result<Described, MixesError>>,
+    },
+    /// Forget a mix that nothing takes.
+    ForgetMix {
+        /// Which.
+        name: MixName,
+        /// Whether that was done.
+        reply: oneshot::Sender<Result<(), MixesError>>,
     },
     /// Send everybody away and finalise what is being recorded.
     Close,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::model::Source;
-use crate::id::{EndpointName, OutputId, ParticipantId, RecordingId};
+use crate::id::{EndpointName, MixName, OutputId, ParticipantId, RecordingId};
 use crate::webrtc::EndpointError;
 use crate::webrtc::sdp::SdpError;
 
@@ -124,11 +124,11 @@ pub(super) fn endpoint_code(error: &EndpointError) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordingError {
     /// One of the same format and layout runs already.
-    #[error("the room is being recorded already in that format and layout, as {0}: stop that recording first")]
+    #[error("the room is being recorded already in that format and mix, as {0}: stop that recording first")]
     Already(RecordingId),
-    /// There are as many mixes as allowed.
-    #[error("the room is mixed in {0} layouts already: stop a recording, or use one of their layouts")]
-    TooManyMixes(usize),
+    /// There is no such mix to be recorded.
+    #[error(transparent)]
+    Mix(#[from] MixesError),
     /// No such recording runs.
     #[error("no recording {0} is running: see GET /api/v1/recordings")]
     NotRunning(RecordingId),
@@ -158,9 +158,9 @@ pub enum OutputError {
     /// There is no such output.
     #[error("there is no output {0} in this room: see GET …/outputs")]
     Unknown(OutputId),
-    /// It cannot be had.
-    #[error("{0}")]
-    Refused(String),
+    /// There is no such mix to be given away.
+    #[error(transparent)]
+    Mix(#[from] MixesError),
     /// The mix is served by HLS already.
     #[error("this mix is served as HLS already: it serves as many as come")]
     Served,
@@ -170,4 +170,46 @@ pub enum OutputError {
     /// Mixing or encoding could not start, or failed.
     #[error("the output failed: {0}")]
     Media(String),
+}
+
+/// Why a mix is not made, or not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MixesError {
+    /// There is no such room.
+    #[error("there is no room {0:?}: somebody has to join it first")]
+    NoRoom(String),
+    /// There is no such mix.
+    #[error("there is no mix {0} in this room: see GET …/mixes")]
+    Unknown(MixName),
+    /// The name is taken.
+    #[error("there is a mix {0} already: change it by PATCH, or use another name")]
+    Exists(MixName),
+    /// It is known by its layout only.
+    #[error(
+        "the mix {0} is there for all who want that layout, and stays as it is: make one of your own by POST …/mixes"
+    )]
+    Implied(MixName),
+    /// Something is wrong with what it is to be.
+    #[error("{message}")]
+    Refused {
+        /// What.
+        field: String,
+        /// Why, and what to do.
+        message: String,
+    },
+    /// That cannot change while it runs.
+    #[error("{0} cannot change while the mix runs: stop what takes it first, or make another mix")]
+    Fixed(&'static str),
+    /// Something takes it.
+    #[error("the mix {0} is in use: stop the outputs and recordings that take it first")]
+    InUse(MixName),
+    /// Every room has it.
+    #[error("every room has the mix default: change it instead")]
+    Default,
+    /// There are as many as allowed.
+    #[error("the room has {0} mixes, and may not have more: delete one first")]
+    TooMany(usize),
+    /// As many run as allowed.
+    #[error("the room is mixed in {0} ways already: stop an output or a recording, or take one of those mixes")]
+    TooManyRun(usize),
 }

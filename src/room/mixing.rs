@@ -1,58 +1,80 @@
-//! The part of the room's task that mixes: a mix for each layout, which runs only while something wants it, or might want
-//! what has been.
+//! The part of the room's task that mixes: each of its mixes runs only while something wants it, or might want what has been.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use futures_util::future::select_all;
 use gstreamer::prelude::*;
 
 use super::actor::Actor;
+use super::keeping::Kept;
+use super::mixes::{Mixes, Pick};
 use super::publication::Publication;
 use super::recordings::News;
 use super::starting::START_WITHIN;
-use super::{Member, RecordingError, Source};
-use crate::config;
+use super::{Member, MixesError, Source};
 use crate::egress::format::Format;
-use crate::id::ParticipantId;
+use crate::id::{MixName, ParticipantId};
 use crate::media::description::Values;
-use crate::mix::layout::{Layout, Size};
-use crate::mix::{Encoded, Encoding, Mix, MixError, MixSettings, MixState};
+use crate::mix::scene::Scene;
+use crate::mix::{Mix, MixError, MixSettings, MixState, Placed};
 
-/// How much longer than asked is kept, so that there is a keyframe to begin with.
-const SLACK: Duration = Duration::from_secs(3);
-/// How long a mix that failed is not tried again of itself.
-const REST: Duration = Duration::from_secs(10);
-
-/// How many mixes a room may have at once: each decodes everybody it shows, and encodes.
+/// How many mixes of a room may run at once: each encodes.
 const MOST_MIXES: usize = 8;
 
-/// The room's mixes, one for each layout that something wants.
+/// The room's mixes.
 #[derive(Debug, Default)]
 pub(super) struct Mixing {
+    /// What they are.
+    pub(super) known: Mixes,
     running: Vec<Running>,
-    /// The layouts of those that are about to run.
-    starting: Vec<Layout>,
-    /// Whether what is kept is about to be encoded.
-    is_keeping: bool,
-    /// What is encoded and kept for recordings that begin before they are asked for.
-    kept: Vec<Encoded>,
-    /// When the one that is kept failed last: it is not tried again at once.
-    failed_at: Option<Instant>,
+    /// Those that are about to run.
+    starting: Vec<MixName>,
+    /// What is kept of `default`.
+    pub(super) kept: Kept,
     /// Who spoke last.
     spoke: Option<ParticipantId>,
 }
 
 #[derive(Debug)]
 struct Running {
-    layout: Layout,
+    name: MixName,
+    values: Values,
+    /// Whether it has to be told who speaks.
+    listens: bool,
     mix: Arc<Mix>,
 }
 
 impl Mixing {
-    /// The mix of a layout.
-    pub(super) fn handle(&self, layout: &Layout) -> Option<Arc<Mix>> {
-        self.running.iter().find(|running| running.layout == *layout).map(|running| Arc::clone(&running.mix))
+    /// The mix of a name.
+    pub(super) fn handle(&self, name: &MixName) -> Option<Arc<Mix>> {
+        self.find(name).map(|running| Arc::clone(&running.mix))
+    }
+
+    fn find(&self, name: &MixName) -> Option<&Running> {
+        self.running.iter().find(|running| running.name == *name)
+    }
+
+    /// With what a mix runs, and who is where in it.
+    pub(super) fn runs_as(&self, name: &MixName) -> Option<(Values, Vec<Placed>)> {
+        self.find(name).map(|running| (running.values, running.mix.placements().borrow().clone()))
+    }
+
+    /// Whether a mix runs, or is about to.
+    pub(super) fn is_used(&self, name: &MixName) -> bool {
+        self.find(name).is_some() || self.starting.contains(name)
+    }
+
+    /// Shows another scene in a mix, if it runs.
+    pub(super) fn rearrange(&mut self, name: &MixName, scene: &Scene) {
+        let Some(running) = self.running.iter_mut().find(|running| running.name == *name) else { return };
+        let listened = std::mem::replace(&mut running.listens, scene.layout.follows_speaker());
+        let told = running.mix.set_scene(scene).and_then(|()| match &self.spoke {
+            Some(speaker) if !listened && running.listens => running.mix.set_speaker(speaker),
+            _ => Ok(()),
+        });
+        if let Err(error) = told {
+            tracing::warn!(%error, mix = %name, "the mix does not listen");
+        }
     }
 
     /// Whether there is any.
@@ -60,19 +82,9 @@ impl Mixing {
         !self.running.is_empty()
     }
 
-    /// Whether one runs although nothing wants it yet.
-    pub(super) fn is_kept(&self) -> bool {
-        !self.kept.is_empty()
-    }
-
     /// Whether one has to be told who speaks.
     pub(super) fn follows_speaker(&self) -> bool {
-        self.running.iter().any(|running| running.layout.follows_speaker())
-    }
-
-    /// One failed, and is not tried again at once.
-    fn rest(&mut self) {
-        self.failed_at = Some(Instant::now());
+        self.running.iter().any(|running| running.listens)
     }
 
     /// Gives somebody a tile.
@@ -87,33 +99,33 @@ impl Mixing {
 
     /// Somebody else speaks. In silence, who spoke last counts.
     pub(super) fn hear(&mut self, speaker: ParticipantId) {
-        for running in self.running.iter().filter(|running| running.layout.follows_speaker()) {
+        for running in self.running.iter().filter(|running| running.listens) {
             if let Err(error) = running.mix.set_speaker(&speaker) {
-                tracing::warn!(%error, layout = %running.layout, "the mix does not listen");
+                tracing::warn!(%error, mix = %running.name, "the mix does not listen");
             }
         }
         self.spoke = Some(speaker);
     }
 
     fn tell(&self, say: impl Fn(&Mix) -> Result<(), MixError>) {
-        for Running { layout, mix } in &self.running {
+        for Running { name, mix, .. } in &self.running {
             if let Err(error) = say(mix) {
-                tracing::warn!(%error, %layout, "the mix does not listen");
+                tracing::warn!(%error, mix = %name, "the mix does not listen");
             }
         }
     }
 
     /// Resolves when a mix has failed as a whole; never without one.
-    pub(super) async fn failed(&self) -> (Layout, String) {
+    pub(super) async fn failed(&self) -> (MixName, String) {
         let failed = |running: &Running| {
-            let (layout, mut state) = (running.layout.clone(), running.mix.state());
+            let (name, mut state) = (running.name.clone(), running.mix.state());
             Box::pin(async move {
                 loop {
                     if let MixState::Failed(reason) = &*state.borrow_and_update() {
-                        return (layout, reason.clone());
+                        return (name, reason.clone());
                     }
                     if state.changed().await.is_err() {
-                        return (layout, "the mix ended by itself".into());
+                        return (name, "the mix ended by itself".into());
                     }
                 }
             })
@@ -126,61 +138,58 @@ impl Mixing {
 }
 
 impl Actor {
-    /// The layout of the mix that a recording takes, if it takes one: what was `wanted`, where it has a picture.
-    pub(super) fn layout_for(&self, format: Format, wanted: Option<Layout>) -> Result<Option<Layout>, RecordingError> {
+    /// The mix that a recording takes, if it takes one: what was picked.
+    pub(super) fn mix_for(&mut self, format: Format, pick: Pick) -> Result<Option<MixName>, MixesError> {
         if format.encodings().is_empty() {
             return Ok(None);
         }
-        if format.video_codec.is_none() {
-            // They all sound the same.
-            let any = self.mixing.running.first().map(|running| running.layout.clone());
-            return Ok(Some(any.unwrap_or_default()));
-        }
-        let layout = wanted.unwrap_or_default();
-        self.mixable(&layout)?;
-        Ok(Some(layout))
+        let name = self.mixing.known.pick(pick)?;
+        self.mixable(&name)?;
+        Ok(Some(name))
     }
 
-    /// Whether there can be a mix of a layout.
-    pub(super) fn mixable(&self, layout: &Layout) -> Result<(), RecordingError> {
-        let checked = layout.check(canvas(&self.context.config.mix, layout));
-        checked.map_err(|error| RecordingError::Format(error.to_string()))?;
-        let mixes = self.mixing.running.iter().map(|running| &running.layout).chain(&self.mixing.starting);
-        if mixes.clone().all(|mixed| mixed != layout) && mixes.count() >= MOST_MIXES {
-            return Err(RecordingError::TooManyMixes(MOST_MIXES));
+    /// Whether a mix can run.
+    pub(super) fn mixable(&self, name: &MixName) -> Result<(), MixesError> {
+        let definition = self.mixing.known.get(name).ok_or_else(|| MixesError::Unknown(name.clone()))?;
+        definition.check(&self.context.config.mix)?;
+        if !self.mixing.is_used(name) && self.mixing.running.len() + self.mixing.starting.len() >= MOST_MIXES {
+            return Err(MixesError::TooManyRun(MOST_MIXES));
         }
         Ok(())
     }
 
-    /// The numbers of the mix of a layout.
-    pub(super) fn mix_values(&self, layout: &Layout) -> Values {
-        values(&self.context.config.mix, layout)
+    /// The numbers of a mix that runs.
+    pub(super) fn mix_values(&self, name: &MixName) -> Values {
+        self.mixing.find(name).map(|running| running.values).unwrap_or_default()
     }
 
-    /// Starts the mix of a layout, unless that is done or under way. It takes its time: the room is told by [`News::Mix`].
-    pub(super) fn start_mix(&mut self, layout: &Layout) {
-        if self.mixing.handle(layout).is_some() || self.mixing.starting.contains(layout) {
+    /// Starts a mix, unless that is done or under way. It takes its time: the room is told by [`News::Mix`].
+    pub(super) fn start_mix(&mut self, name: &MixName) {
+        let Some(definition) = self.mixing.known.get(name) else { return };
+        if self.mixing.is_used(name) {
             return;
         }
-        self.mixing.starting.push(layout.clone());
-        let settings = MixSettings { values: values(&self.context.config.mix, layout), ..MixSettings::default() };
-        let name = format!("mix-{layout}-{}", self.pipeline.gst().name());
+        let values = definition.values(&self.context.config.mix);
+        let settings = MixSettings { values, ..MixSettings::default() };
+        self.mixing.starting.push(name.clone());
+        let title = format!("{name}-{}", self.pipeline.gst().name());
         let (descriptions, news) = (Arc::clone(&self.context.descriptions), self.recordings.news.clone());
-        let layout = layout.clone();
+        let name = name.clone();
         tokio::spawn(async move {
-            let started = tokio::time::timeout(START_WITHIN, Mix::start(&name, settings, &descriptions)).await;
-            let _ = news.send(News::Mix(layout, started.unwrap_or(Err(MixError::Ended)))).await;
+            let started = tokio::time::timeout(START_WITHIN, Mix::start(&title, settings, &descriptions)).await;
+            let started = started.unwrap_or(Err(MixError::Ended)).map(|mix| (mix, values));
+            let _ = news.send(News::Mix(name, started)).await;
         });
     }
 
     /// A mix has started, or has not: what waits for it begins, or does not.
-    pub(super) fn mix_started(&mut self, layout: Layout, started: Result<Mix, MixError>) {
-        self.mixing.starting.retain(|starting| *starting != layout);
-        if let Err(error) = started.and_then(|mix| self.fill_mix(&layout, mix)) {
-            tracing::error!(%error, %layout, "there is no mix");
-            self.mixing.rest();
-            self.end_outputs(Some(&layout), &error.to_string());
-            return self.refuse_recordings(&layout, &error);
+    pub(super) fn mix_started(&mut self, name: &MixName, started: Result<(Mix, Values), MixError>) {
+        self.mixing.starting.retain(|starting| starting != name);
+        if let Err(error) = started.and_then(|(mix, values)| self.fill_mix(name, mix, values)) {
+            tracing::error!(%error, mix = %name, "there is no mix");
+            self.mixing.kept.rest();
+            self.end_outputs(Some(name), &error.to_string());
+            return self.refuse_recordings(name, &error);
         }
         self.begin_recordings();
         self.begin_outputs();
@@ -190,86 +199,26 @@ impl Actor {
         }
     }
 
-    fn fill_mix(&mut self, layout: &Layout, mix: Mix) -> Result<(), MixError> {
-        mix.set_layout(layout)?;
+    fn fill_mix(&mut self, name: &MixName, mix: Mix, values: Values) -> Result<(), MixError> {
+        // It may have been changed since it was asked for.
+        let scene = self.mixing.known.get(name).ok_or(MixError::Ended)?.scene.clone();
+        mix.set_scene(&scene)?;
         for participant in self.participants.values() {
             mix.add_participant(&participant.id, &participant.name)?;
         }
         if let Some(speaker) = &self.mixing.spoke {
             mix.set_speaker(speaker)?;
         }
-        self.mixing.running.push(Running { layout: layout.clone(), mix: Arc::new(mix) });
+        let listens = scene.layout.follows_speaker();
+        self.mixing.running.push(Running { name: name.clone(), values, listens, mix: Arc::new(mix) });
         let everybody: Vec<_> = self.participants.keys().cloned().collect();
         for id in everybody {
             for source in Source::ALL {
-                self.feed_mixes(&id, source, Some(layout));
+                self.feed_mixes(&id, source, Some(name));
             }
         }
         self.ask_publishers();
         Ok(())
-    }
-
-    /// Whether a mix is wanted that nothing records yet.
-    fn keeps_mix(&self) -> bool {
-        self.keeps_past() && self.context.config.recording.pre_roll_mix
-    }
-
-    /// Lets the mix run and be kept, if recordings are to begin before they are asked for.
-    pub(super) fn keep_mix(&mut self) {
-        let rests = self.mixing.failed_at.is_some_and(|failed| failed.elapsed() < REST);
-        if !self.keeps_mix() || self.mixing.is_kept() || self.mixing.is_keeping || rests {
-            return;
-        }
-        let layout = Layout::default();
-        let Some(mix) = self.mixing.handle(&layout) else { return self.start_mix(&layout) };
-        self.mixing.is_keeping = true;
-        let news = self.recordings.news.clone();
-        tokio::spawn(async move {
-            let kept = tokio::time::timeout(START_WITHIN, encode(&mix)).await.unwrap_or(Err(MixError::Ended));
-            let _ = news.send(News::Kept(mix, kept)).await;
-        });
-    }
-
-    /// What is kept of the mix is encoded now, or is not.
-    pub(super) fn mix_kept(&mut self, mix: &Arc<Mix>, kept: Result<Vec<Encoded>, MixError>) {
-        self.mixing.is_keeping = false;
-        // It may have failed meanwhile.
-        if !self.mixing.handle(&Layout::default()).is_some_and(|now| Arc::ptr_eq(&now, mix)) {
-            return;
-        }
-        match kept {
-            Ok(kept) => {
-                let length = self.pre_roll() + SLACK;
-                // Encoders make keyframes of their own accord.
-                kept.iter().for_each(|encoded| encoded.outlet().keep(length, None));
-                self.mixing.kept = kept;
-            }
-            Err(error) => {
-                tracing::error!(%error, "recordings will begin when they are asked for: no mix is kept");
-                self.mixing.rest();
-            }
-        }
-    }
-
-    /// How long before it is asked for a recording begins.
-    pub(super) fn pre_roll(&self) -> Duration {
-        Duration::from_secs(self.context.config.recording.pre_roll_seconds)
-    }
-
-    /// Whether anything is kept for recordings that begin before they are asked for.
-    pub(super) fn keeps_past(&self) -> bool {
-        !self.pre_roll().is_zero()
-    }
-
-    /// Keeps a track for recordings that begin before they are asked for.
-    fn keep_track(&mut self, id: &ParticipantId, source: Source) {
-        let length = self.pre_roll() + SLACK;
-        let publication = self.participants.get_mut(id).and_then(|them| them.publications.get_mut(&source));
-        if let Some(publication) = publication.filter(|publication| !publication.muted)
-            && let Err(error) = publication.keep_tap(self.pipeline.gst(), length)
-        {
-            tracing::warn!(participant = %id, ?source, %error, "a track is not kept");
-        }
     }
 
     /// Gives a track to the mix and to recordings that want it, if it is there and not muted.
@@ -281,9 +230,9 @@ impl Actor {
         self.feed_recordings(id, source);
     }
 
-    /// Gives all mixes a track, or only that of a layout, if it is there and not muted.
-    fn feed_mixes(&mut self, id: &ParticipantId, source: Source, only: Option<&Layout>) {
-        let wanted = |running: &&Running| only.is_none_or(|only| running.layout == *only);
+    /// Gives all mixes a track, or only one of them, if it is there and not muted.
+    fn feed_mixes(&mut self, id: &ParticipantId, source: Source, only: Option<&MixName>) {
+        let wanted = |running: &&Running| only.is_none_or(|only| running.name == *only);
         let mixes: Vec<&Mix> = self.mixing.running.iter().filter(wanted).map(|running| &*running.mix).collect();
         if mixes.is_empty() {
             return;
@@ -328,12 +277,11 @@ impl Actor {
 
     /// Ends the mixes that nothing wants any more.
     pub(super) fn end_idle_mixes(&mut self) {
-        let (recordings, outputs, is_kept) = (&self.recordings, &self.outputs, self.mixing.is_kept());
-        let keeps = is_kept || self.mixing.is_keeping;
-        let wanted = |layout: &Layout| {
-            recordings.takes(layout) || outputs.takes(layout) || keeps && *layout == Layout::default()
-        };
-        self.mixing.running.retain(|running| wanted(&running.layout));
+        let (recordings, outputs, keeps) = (&self.recordings, &self.outputs, self.mixing.kept.wants_mix());
+        let taken = |name: &MixName| recordings.takes(name) || outputs.takes(name);
+        self.mixing.running.retain(|running| taken(&running.name) || keeps && running.name.is_default());
+        let starting = &self.mixing.starting;
+        self.mixing.known.retain(|name| taken(name) || starting.contains(name));
         if self.mixing.is_running() || self.recordings.is_active() || self.keeps_past() {
             return;
         }
@@ -344,34 +292,18 @@ impl Actor {
     }
 
     /// Ends a mix that is of no further use, and what takes it.
-    pub(super) fn mix_failed(&mut self, layout: &Layout, reason: &str) {
-        tracing::error!(reason, %layout, "the mix failed: what records it ends");
-        self.end_recordings_of(layout, reason);
-        self.end_outputs(Some(layout), reason);
-        self.mixing.running.retain(|running| running.layout != *layout);
-        if *layout == Layout::default() {
-            self.mixing.kept.clear();
-            self.mixing.rest();
+    pub(super) fn mix_failed(&mut self, name: &MixName, reason: &str) {
+        tracing::error!(reason, mix = %name, "the mix failed: what records it ends");
+        self.end_recordings_of(name, reason);
+        self.end_outputs(Some(name), reason);
+        self.mixing.running.retain(|running| running.name != *name);
+        if name.is_default() {
+            self.mixing.kept.fail();
         }
     }
-}
-
-/// What is kept of a mix.
-async fn encode(mix: &Mix) -> Result<Vec<Encoded>, MixError> {
-    Ok(vec![mix.encode(Encoding::H264).await?, mix.encode(Encoding::Aac).await?])
 }
 
 /// The tile that shows a track: a shared screen has one beside its owner's.
 fn tile(id: &ParticipantId, source: Source) -> ParticipantId {
     if source.is_shared() { ParticipantId::from_remote(&format!("{id}-screen")) } else { id.clone() }
-}
-
-/// The canvas on which a layout is shown.
-fn canvas(mix: &config::Mix, layout: &Layout) -> Size {
-    layout.canvas(Size { width: mix.width, height: mix.height })
-}
-
-fn values(mix: &config::Mix, layout: &Layout) -> Values {
-    let Size { width, height } = canvas(mix, layout);
-    Values { width, height, fps: mix.fps, gop: mix.fps, video_kbps: mix.video_kbps, audio_bps: mix.audio_kbps * 1000 }
 }

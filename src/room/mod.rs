@@ -4,19 +4,22 @@
 //! touches room state; GStreamer's callbacks send events to the task.
 //!
 //! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
-//! looks at what, and how large). The task, `actor`, is spread over files by what it does: `presence` (who is here),
-//! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `recordings`,
-//! `starting`.
+//! looks at what, and how large), `mixes` (what the mixes are). The task, `actor`, is spread over files by what it does: `presence` (who is here),
+//! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `directing`
+//! (how mixes change), `keeping` (what has been), `recordings`, `starting`, `outputs`.
 
 mod actor;
 mod chat;
 mod command;
 mod demand;
+mod directing;
 mod endpoints;
 mod error;
 mod event;
 mod held;
+mod keeping;
 mod minutes;
+mod mixes;
 mod mixing;
 mod model;
 mod moderation;
@@ -38,12 +41,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::egress::outputs::Status;
-use crate::id::{OutputId, RecordingId, RoomName};
+use crate::id::{MixName, OutputId, RecordingId, RoomName};
 
 pub use chat::MAX_CHARACTERS as MAX_CHAT_CHARACTERS;
 pub use command::{Command, Done, Moderation, Newcomer, Reply, Request, Tracks, Wanted};
-pub use error::{JoinError, OutputError, RecordingError, RequestError};
+pub use error::{JoinError, MixesError, OutputError, RecordingError, RequestError};
 pub use event::{Event, Removal};
+pub use mixes::{Change as MixChange, Described as DescribedMix, Pick};
 pub use model::{
     Connection, Height, Look, Member, Message, Quality, Role, Running, Settings, Snapshot, Source, Track, TrackId,
     Waiter,
@@ -146,5 +150,42 @@ impl RoomHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::StopOutput { id: id.clone(), reply }).await;
         answer.await.unwrap_or_else(|_| Err(OutputError::Unknown(id.clone())))
+    }
+
+    /// What the room's mixes are.
+    pub async fn mixes(&self) -> Vec<DescribedMix> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Mixes { reply }).await;
+        answer.await.unwrap_or_default()
+    }
+
+    /// Makes a mix, which runs once something takes it.
+    ///
+    /// # Errors
+    /// When the name is taken, or there can be no such mix.
+    pub async fn make_mix(&self, name: MixName, change: MixChange) -> Result<DescribedMix, MixesError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::MakeMix { name, change, reply }).await;
+        answer.await.unwrap_or_else(|_| Err(MixesError::NoRoom(self.name.to_string())))
+    }
+
+    /// Changes a mix, at once if it runs.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it cannot become that.
+    pub async fn change_mix(&self, name: MixName, change: MixChange) -> Result<DescribedMix, MixesError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::ChangeMix { name, change, reply }).await;
+        answer.await.unwrap_or_else(|_| Err(MixesError::NoRoom(self.name.to_string())))
+    }
+
+    /// Forgets a mix.
+    ///
+    /// # Errors
+    /// When there is none of that name, or something takes it.
+    pub async fn forget_mix(&self, name: MixName) -> Result<(), MixesError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::ForgetMix { name, reply }).await;
+        answer.await.unwrap_or_else(|_| Err(MixesError::NoRoom(self.name.to_string())))
     }
 }

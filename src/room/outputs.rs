@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 
 use super::actor::Actor;
 use super::error::OutputError;
+use super::mixes::Pick;
 use super::recordings::News;
 use super::starting::START_WITHIN;
 use crate::egress::outputs::{ENCODINGS, Output, Plan, Refusal, Status, Target};
-use crate::id::OutputId;
-use crate::mix::layout::Layout;
+use crate::id::{MixName, OutputId};
 use crate::mix::{Encoded, Mix, MixError};
 
 /// How many outputs a room may have at once.
@@ -27,8 +27,8 @@ pub(super) type Reply = oneshot::Sender<Result<Status, OutputError>>;
 pub struct Wanted {
     /// Where it goes.
     pub target: Target,
-    /// How its picture is arranged.
-    pub layout: Layout,
+    /// Of which mix.
+    pub pick: Pick,
 }
 
 /// What the room gives away, in the order in which it was asked for.
@@ -40,7 +40,7 @@ pub(super) struct Outputs {
 #[derive(Debug)]
 struct Active {
     id: OutputId,
-    layout: Layout,
+    mix: MixName,
     phase: Phase,
 }
 
@@ -60,9 +60,9 @@ enum Phase {
 }
 
 impl Outputs {
-    /// Whether the mix of a layout is wanted.
-    pub(super) fn takes(&self, layout: &Layout) -> bool {
-        self.active.iter().any(|active| active.layout == *layout)
+    /// Whether a mix is wanted.
+    pub(super) fn takes(&self, mix: &MixName) -> bool {
+        self.active.iter().any(|active| active.mix == *mix)
     }
 
     /// How all fare that run.
@@ -83,46 +83,45 @@ impl Outputs {
 impl Actor {
     /// Starts an output, which takes its time: `reply` has what came of it.
     pub(super) fn start_output(&mut self, wanted: Wanted, reply: Reply) {
-        let layout = wanted.layout.clone();
-        match self.planned(&wanted) {
-            Ok(plan) => {
+        match self.planned(wanted) {
+            Ok((plan, mix)) => {
                 let id = plan.id().clone();
                 let phase = Phase::Waits { plan: Box::new(plan), reply };
-                self.outputs.active.push(Active { id, layout: layout.clone(), phase });
+                self.outputs.active.push(Active { id, mix: mix.clone(), phase });
                 self.begin_outputs();
-                self.start_mix(&layout);
+                self.start_mix(&mix);
             }
             Err(error) => drop(reply.send(Err(error))),
         }
     }
 
-    fn planned(&self, wanted: &Wanted) -> Result<Plan, OutputError> {
+    fn planned(&mut self, wanted: Wanted) -> Result<(Plan, MixName), OutputError> {
         if self.participants.is_empty() {
             return Err(OutputError::NoRoom(self.name.to_string()));
         }
         if self.outputs.active.len() >= MOST {
             return Err(OutputError::TooMany(MOST));
         }
-        self.mixable(&wanted.layout).map_err(|error| OutputError::Refused(error.to_string()))?;
-        // The one that nobody named.
-        let mix = if wanted.layout == Layout::default() { "default".to_owned() } else { wanted.layout.to_string() };
-        Plan::make(&wanted.target, &self.name, &mix, &self.context.shelves)
-            .map_err(|Refusal::Served| OutputError::Served)
+        let mix = self.mixing.known.pick(wanted.pick)?;
+        self.mixable(&mix)?;
+        let plan = Plan::make(&wanted.target, &self.name, &mix, &self.context.shelves);
+        Ok((plan.map_err(|Refusal::Served| OutputError::Served)?, mix))
     }
 
     /// Has those encoded whose mix is there.
     pub(super) fn begin_outputs(&mut self) {
         for index in 0..self.outputs.active.len() {
             let active = &self.outputs.active[index];
-            let (Phase::Waits { .. }, Some(mix)) = (&active.phase, self.mixing.handle(&active.layout)) else {
+            let (Phase::Waits { .. }, Some(mix)) = (&active.phase, self.mixing.handle(&active.mix)) else {
                 continue;
             };
-            let Active { id, layout, phase } = self.outputs.active.remove(index);
+            let (handle, mix) = (mix, active.mix.clone());
+            let Active { id, phase, .. } = self.outputs.active.remove(index);
             if let Phase::Waits { plan, reply } = phase {
                 let (news, encoding) = (self.recordings.news.clone(), id.clone());
-                self.outputs.active.insert(index, Active { id, layout, phase: Phase::Starts { plan, reply } });
+                self.outputs.active.insert(index, Active { id, mix, phase: Phase::Starts { plan, reply } });
                 tokio::spawn(async move {
-                    let encoded = tokio::time::timeout(START_WITHIN, encode(&mix)).await;
+                    let encoded = tokio::time::timeout(START_WITHIN, encode(&handle)).await;
                     let _ = news.send(News::Encoded(encoding, encoded.unwrap_or(Err(MixError::Ended)))).await;
                 });
             }
@@ -134,20 +133,20 @@ impl Actor {
         let Some(index) = self.outputs.active.iter().position(|active| active.id == *id) else {
             return self.end_idle_mixes();
         };
-        let Active { id, layout, phase } = self.outputs.active.remove(index);
+        let Active { id, mix, phase } = self.outputs.active.remove(index);
         match (phase, encoded) {
             (Phase::Starts { plan, reply }, Ok(encoded)) => {
-                let values = self.mix_values(&layout);
+                let values = self.mix_values(&mix);
                 let output = plan.start(&self.context.descriptions, values, encoded);
                 tracing::info!(output = %id, "an output begins");
                 let _ = reply.send(Ok(output.status()));
-                self.outputs.active.insert(index, Active { id, layout, phase: Phase::Runs(output) });
+                self.outputs.active.insert(index, Active { id, mix, phase: Phase::Runs(output) });
             }
             (Phase::Starts { reply, .. } | Phase::Waits { reply, .. }, Err(error)) => {
                 let _ = reply.send(Err(OutputError::Media(error.to_string())));
                 self.end_idle_mixes();
             }
-            (phase, Ok(_)) => self.outputs.active.insert(index, Active { id, layout, phase }),
+            (phase, Ok(_)) => self.outputs.active.insert(index, Active { id, mix, phase }),
             (Phase::Runs(_), Err(_)) => {}
         }
     }
@@ -169,9 +168,9 @@ impl Actor {
         self.end_idle_mixes();
     }
 
-    /// Ends what takes the mix of a layout, which is of no use, or all.
-    pub(super) fn end_outputs(&mut self, layout: Option<&Layout>, reason: &str) {
-        let ended = |active: &mut Active| layout.is_none_or(|layout| active.layout == *layout);
+    /// Ends what takes a mix, which is of no use, or all.
+    pub(super) fn end_outputs(&mut self, mix: Option<&MixName>, reason: &str) {
+        let ended = |active: &mut Active| mix.is_none_or(|mix| active.mix == *mix);
         for active in self.outputs.active.extract_if(.., ended) {
             tracing::info!(output = %active.id, reason, "an output ends");
             match active.phase {

@@ -16,9 +16,9 @@ use super::{Event, RecordingError, Running, Source};
 use crate::egress::individual::Feed;
 use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Start};
-use crate::id::{OutputId, ParticipantId, RecordingId};
+use crate::id::{MixName, OutputId, ParticipantId, RecordingId};
+use crate::media::description::Values;
 use crate::media::pipeline::Pipeline;
-use crate::mix::layout::Layout;
 use crate::mix::{Encoded, Mix, MixError};
 
 /// Where what became of a recording goes.
@@ -31,8 +31,8 @@ pub(super) enum News {
     Changed(Manifest),
     /// A recording has begun, or has not.
     Begun(RecordingId, Result<Manifest, RecordingError>),
-    /// The mix of a layout has started, or has not.
-    Mix(Layout, Result<Mix, MixError>),
+    /// A mix has started, or has not.
+    Mix(MixName, Result<(Mix, Values), MixError>),
     /// What is kept of a mix is encoded now, or is not.
     Kept(Arc<Mix>, Result<Vec<Encoded>, MixError>),
     /// What an output gives away is encoded now, or is not.
@@ -51,8 +51,8 @@ pub(super) struct Recordings {
 #[derive(Debug)]
 pub(super) struct Active {
     pub(super) manifest: Manifest,
-    /// The layout of the mix that it takes.
-    pub(super) mixed: Option<Layout>,
+    /// The mix that it takes.
+    pub(super) mixed: Option<MixName>,
     /// Taken when it is stopped; the file is then being finalised.
     pub(super) recording: Option<Recording>,
     /// Until it has begun.
@@ -107,9 +107,9 @@ impl Recordings {
         !self.active.is_empty()
     }
 
-    /// Whether the mix of a layout is still wanted.
-    pub(super) fn takes(&self, layout: &Layout) -> bool {
-        self.active.iter().any(|active| active.mixed.as_ref() == Some(layout))
+    /// Whether a mix is still wanted.
+    pub(super) fn takes(&self, mix: &MixName) -> bool {
+        self.active.iter().any(|active| active.mixed.as_ref() == Some(mix))
     }
 
     /// Notes what everybody is told, as far as it belongs into recordings.
@@ -197,7 +197,7 @@ impl Actor {
             News::Changed(manifest) if manifest.state.is_running() => self.recording_changed(manifest),
             News::Changed(manifest) => self.recording_finished(manifest),
             News::Begun(id, begun) => self.recording_begun(&id, begun),
-            News::Mix(layout, started) => self.mix_started(layout, started),
+            News::Mix(mix, started) => self.mix_started(&mix, started),
             News::Kept(mix, kept) => self.mix_kept(&mix, kept),
             News::Encoded(id, encoded) => self.output_encoded(&id, encoded),
         }
@@ -223,10 +223,10 @@ impl Actor {
         self.tell_all(&Event::RecordingStopped(manifest));
     }
 
-    /// Ends what takes the mix of a layout, which is of no further use.
-    pub(super) fn end_recordings_of(&mut self, layout: &Layout, reason: &str) {
+    /// Ends what takes a mix, which is of no further use.
+    pub(super) fn end_recordings_of(&mut self, mix: &MixName, reason: &str) {
         let reason = format!("it ended since the mix failed: {reason}");
-        let of_mix = |active: &&mut Active| active.mixed.as_ref() == Some(layout) && !active.waits_for_mix();
+        let of_mix = |active: &&mut Active| active.mixed.as_ref() == Some(mix) && !active.waits_for_mix();
         self.recordings.active.iter_mut().filter(of_mix).for_each(|active| active.stop_because(&reason));
     }
 }

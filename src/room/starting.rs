@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::actor::Actor;
+use super::mixes::Pick;
 use super::participant::Participant;
 use super::recordings::{Active, News, Reply, Starting, running};
 use super::registry::RoomContext;
@@ -20,9 +21,8 @@ use crate::egress::individual::Feed;
 use crate::egress::manifest::{Manifest, State};
 use crate::egress::recording::{Recording, Spec, Start};
 use crate::egress::space::Limits;
-use crate::id::RecordingId;
+use crate::id::{MixName, RecordingId};
 use crate::media::pipeline::Pipeline;
-use crate::mix::layout::Layout;
 use crate::mix::{Mix, MixError};
 
 /// How long a recording may take to begin, or a mix to start: a folder that hangs must not keep anybody waiting for ever.
@@ -35,6 +35,8 @@ impl Actor {
             Ok(recordable) => recordable,
             Err(error) => return drop(reply.send(Err(error))),
         };
+        let definition = mixed.as_ref().and_then(|mix| self.mixing.known.get(mix));
+        let layout = definition.map(|definition| definition.scene.layout.clone());
         let spec = Spec {
             id: RecordingId::new(),
             format,
@@ -43,7 +45,7 @@ impl Actor {
             feeds: if format.is_individual() { self.feeds() } else { Vec::new() },
             pre_roll: self.pre_roll(),
             kept_since: self.kept_since(),
-            layout: mixed.clone().filter(|_| format.video_codec.is_some()),
+            layout: layout.filter(|_| format.video_codec.is_some()),
             placements: None,
             limits: limits(&self.context.config.disk),
         };
@@ -56,22 +58,20 @@ impl Actor {
             waiting: Vec::new(),
         });
         self.begin_recordings();
-        if let Some(layout) = mixed {
-            self.start_mix(&layout);
+        if let Some(mix) = mixed {
+            self.start_mix(&mix);
         }
         self.ask_publishers();
     }
 
-    /// What is recorded, and the layout of the mix that it takes.
-    fn recordable(&self, choice: Choice) -> Result<(Format, Option<Layout>), RecordingError> {
+    /// What is recorded, and the mix that it takes.
+    fn recordable(&mut self, choice: Choice) -> Result<(Format, Option<MixName>), RecordingError> {
         let spoken = self.context.config.rooms.video_codec.into();
-        let wanted = choice.layout.clone();
+        let pick = Pick { mix: choice.mix.clone(), layout: choice.layout.clone() };
         let format = choice.resolve(spoken).map_err(|error| RecordingError::Format(error.to_string()))?;
-        let mixed = self.layout_for(format, wanted)?;
-        let layout = mixed.as_ref().filter(|_| format.video_codec.is_some());
-        let same = |active: &&Active| {
-            active.recording.is_some() && active.manifest.format == format && active.manifest.layout.as_ref() == layout
-        };
+        let mixed = self.mix_for(format, pick)?;
+        let same =
+            |active: &&Active| active.recording.is_some() && active.manifest.format == format && active.mixed == mixed;
         if let Some(active) = self.recordings.active.iter().find(same) {
             return Err(RecordingError::Already(active.manifest.id.clone()));
         }
@@ -84,7 +84,7 @@ impl Actor {
     /// Lets those recordings begin that have what they need for it.
     pub(super) fn begin_recordings(&mut self) {
         for active in &mut self.recordings.active {
-            let mix = active.mixed.as_ref().and_then(|layout| self.mixing.handle(layout));
+            let mix = active.mixed.as_ref().and_then(|mix| self.mixing.handle(mix));
             if active.mixed.is_some() && mix.is_none() {
                 continue;
             }
@@ -130,9 +130,9 @@ impl Actor {
         }
     }
 
-    /// There is no mix of a layout: what waits for it does not begin.
-    pub(super) fn refuse_recordings(&mut self, layout: &Layout, error: &MixError) {
-        let waits = |active: &&Active| active.waits_for_mix() && active.mixed.as_ref() == Some(layout);
+    /// A mix did not start: what waits for it does not begin.
+    pub(super) fn refuse_recordings(&mut self, mix: &MixName, error: &MixError) {
+        let waits = |active: &&Active| active.waits_for_mix() && active.mixed.as_ref() == Some(mix);
         let ids: Vec<_> =
             self.recordings.active.iter().filter(waits).map(|active| active.manifest.id.clone()).collect();
         let error = RecordingError::Media(error.to_string());

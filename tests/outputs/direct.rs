@@ -8,7 +8,7 @@ use std::time::Duration;
 use gstreamer as gst;
 use plenum::egress::hls::{Shelf, Shelves};
 use plenum::egress::outputs::{Destination, ENCODINGS, Output, Plan, Reach, State, Target};
-use plenum::id::RoomName;
+use plenum::id::{MixName, RoomName};
 use plenum::media::description::{Descriptions, Values};
 use plenum::mix::{Mix, MixSettings};
 
@@ -34,7 +34,7 @@ impl Scene {
     }
 
     async fn output(&self, target: &Target) -> Output {
-        let plan = Plan::make(target, &self.room, "default", &self.shelves).unwrap();
+        let plan = Plan::make(target, &self.room, &MixName::default(), &self.shelves).unwrap();
         let mut encoded = Vec::new();
         for encoding in ENCODINGS {
             encoded.push(self.mix.encode(encoding).await.unwrap());
@@ -121,7 +121,7 @@ async fn hls_is_listed_part_by_part_and_plays() {
     let scene = Scene::open().await;
     let output = scene.output(&Target::Hls).await;
     let shelf = scene.shelves.get(&scene.room, "default").expect("it is known");
-    assert!(Plan::make(&Target::Hls, &scene.room, "default", &scene.shelves).is_err(), "one is enough");
+    assert!(Plan::make(&Target::Hls, &scene.room, &MixName::default(), &scene.shelves).is_err(), "one is enough");
 
     let patient = |number, part| tokio::time::timeout(DEADLINE, shelf.list(Some(number), part));
     let begun = std::time::Instant::now();

@@ -41,6 +41,16 @@ fn rows() -> Vec<Row> {
         ("link-local, in disguise", push("rtmp://[::ffff:169.254.169.254]/a/b"), 400, "bad_output", Some("url")),
         ("link-local, as a number", push("rtmp://2852039166/a/b"), 400, "bad_output", Some("url")),
         ("a port of the system's", push("srt://0.0.0.0:161?mode=listener"), 400, "bad_output", Some("url")),
+        ("a mix that is no name", json!({"kind": "hls", "mix": "a b"}), 400, "bad_output", Some("mix")),
+        ("a mix that is no text", json!({"kind": "hls", "mix": 7}), 400, "bad_output", Some("mix")),
+        ("an unknown mix", json!({"kind": "hls", "mix": "stage"}), 404, "no_such_mix", Some("mix")),
+        (
+            "a mix and a layout",
+            json!({"kind": "hls", "mix": "default", "layout": "pip"}),
+            400,
+            "bad_output",
+            Some("layout"),
+        ),
         ("an unknown layout", json!({"kind": "hls", "layout": "mosaic"}), 400, "bad_output", Some("layout")),
         ("a layout that is a number", json!({"kind": "hls", "layout": 7}), 400, "bad_output", Some("layout")),
         ("no regions", json!({"kind": "hls", "layout": {"regions": {}}}), 400, "bad_output", Some("layout.regions")),
@@ -66,13 +76,7 @@ fn rows() -> Vec<Row> {
             "bad_output",
             Some("layout.regions.a.include"),
         ),
-        (
-            "a size beyond the picture",
-            region(json!({"x": 1200, "width": 400})),
-            400,
-            "bad_output",
-            Some("layout.regions.a.width"),
-        ),
+        ("a size beyond the picture", region(json!({"x": 1200, "width": 400})), 400, "bad_output", Some("layout")),
     ]
 }
 

@@ -20,7 +20,7 @@ pub use reach::{Reach, Unreachable};
 
 use super::hls::{self, Shelf, Shelves};
 use super::manifest::unix_ms;
-use crate::id::{OutputId, RoomName};
+use crate::id::{MixName, OutputId, RoomName};
 use crate::media::description::{Descriptions, Values};
 use crate::mix::{Encoded, Encoding};
 
@@ -113,7 +113,7 @@ impl Plan {
     ///
     /// # Errors
     /// When it cannot.
-    pub fn make(target: &Target, room: &RoomName, mix: &str, shelves: &Shelves) -> Result<Self, Refusal> {
+    pub fn make(target: &Target, room: &RoomName, mix: &MixName, shelves: &Shelves) -> Result<Self, Refusal> {
         let (way, kind, url) = match target {
             Target::Push(destination) => {
                 let (kind, shown) = (destination.scheme().to_owned(), destination.to_string());
@@ -121,7 +121,7 @@ impl Plan {
             }
             Target::Hls => {
                 let shelf = Arc::new(LENGTHS.shelf());
-                if !shelves.put(room, mix, &shelf) {
+                if !shelves.put(room, mix.as_str(), &shelf) {
                     return Err(Refusal::Served);
                 }
                 let room = percent_encoding::utf8_percent_encode(room.as_str(), percent_encoding::NON_ALPHANUMERIC);

@@ -25,6 +25,8 @@ pub struct Source<'a> {
     pub seat: u64,
     /// Whether it is there no longer. That matters only where [`Layout::remembers`] says so.
     pub gone: bool,
+    /// Where it stands among those that have the large place, whoever speaks; the least has it.
+    pub pin: Option<(usize, u8)>,
 }
 
 /// A way to place sources.
@@ -128,12 +130,14 @@ impl Layout {
         let equal = || in_order(&cast.all, grid(canvas, cast.all.len()), Fit::Contain);
         match self {
             Self::Grid | Self::Regions(_) => equal(),
-            Self::Speaker => {
-                cast.speaker.map_or_else(equal, |large| with_strip(canvas, &cast.seated, large, Edge::Bottom))
-            }
-            Self::Presentation => {
-                cast.screen.map_or_else(equal, |large| with_strip(canvas, &cast.all, large, Edge::Right))
-            }
+            Self::Speaker => cast
+                .pinned()
+                .or(cast.speaker)
+                .map_or_else(equal, |large| with_strip(canvas, &cast.seated, large, Edge::Bottom)),
+            Self::Presentation => cast
+                .pinned()
+                .or(cast.screen)
+                .map_or_else(equal, |large| with_strip(canvas, &cast.all, large, Edge::Right)),
             Self::Single => cast.main().map(|only| (only, Place::plain(whole))).into_iter().collect(),
             Self::Pip => {
                 let Some(large) = cast.main() else { return Vec::new() };
@@ -142,14 +146,15 @@ impl Layout {
                 [(large, Place::plain(whole))].into_iter().chain(corner).collect()
             }
             Self::SideBySide => {
-                let Some(left) = cast.screen.or_else(|| cast.cameras.first().copied()) else { return Vec::new() };
+                let left = cast.pinned().or(cast.screen).or_else(|| cast.cameras.first().copied());
+                let Some(left) = left else { return Vec::new() };
                 match cast.beside(left) {
                     Some(right) => in_order(&[left, right], halves(canvas).to_vec(), Fit::Cover),
                     None => vec![(left, Place::plain(whole))],
                 }
             }
             Self::Portrait => {
-                let Some(screen) = cast.screen else {
+                let Some(screen) = cast.pinned().or(cast.screen) else {
                     return in_order(&cast.all, filled(whole, cast.all.len()), Fit::Cover);
                 };
                 let others: Vec<usize> = cast.all.iter().copied().filter(|index| *index != screen).collect();
@@ -204,6 +209,8 @@ struct Cast {
     /// The same in the order of their seats.
     seated: Vec<usize>,
     cameras: Vec<usize>,
+    /// Those that are to be large, the first before the others.
+    pins: Vec<usize>,
     /// The screen that was shared last.
     screen: Option<usize>,
     /// The camera of who spoke last, or of the first as long as nobody has.
@@ -216,30 +223,41 @@ impl Cast {
         let screen = there.iter().copied().rfind(|index| sources[*index].shared);
         let spoke = there.iter().copied().find(|index| sources[*index].speaks);
         // Of too many the first are seen, and whoever matters most.
-        let matter = [screen, spoke].into_iter().flatten();
+        let mut pins: Vec<usize> = there.iter().copied().filter(|index| sources[*index].pin.is_some()).collect();
+        pins.sort_by_key(|index| sources[*index].pin);
+        let matter = pins.iter().copied().chain(screen).chain(spoke);
         let mut all: Vec<usize> = matter.chain(there.iter().copied()).collect();
         let mut seen = vec![false; sources.len()];
         all.retain(|index| !std::mem::replace(&mut seen[*index], true));
         all.truncate(most);
         all.sort_unstable();
+        pins.retain(|index| all.contains(index));
         let mut seated = all.clone();
         seated.sort_by_key(|index| sources[*index].seat);
         let cameras: Vec<usize> = all.iter().copied().filter(|index| !sources[*index].shared).collect();
         let first = || seated.iter().copied().find(|index| !sources[*index].shared);
         let speaker = spoke.filter(|index| all.contains(index)).or_else(first);
-        Self { screen: screen.filter(|index| all.contains(index)), speaker, cameras, seated, all }
+        Self { screen: screen.filter(|index| all.contains(index)), speaker, cameras, pins, seated, all }
+    }
+
+    /// Whoever is to be large.
+    fn pinned(&self) -> Option<usize> {
+        self.pins.first().copied()
     }
 
     /// Whoever there is most to see of.
     fn main(&self) -> Option<usize> {
-        self.screen.or(self.speaker)
+        self.pinned().or(self.screen).or(self.speaker)
     }
 
-    /// Whom to show with `main`: who speaks, where that is a screen, or else who came first.
+    /// Whom to show with `main`: who is pinned as well; who speaks, where `main` is large for another reason; or else who
+    /// came first.
     fn beside(&self, main: usize) -> Option<usize> {
-        let speaker = self.speaker.filter(|_| self.screen == Some(main));
+        let second = self.pins.iter().copied().find(|index| *index != main);
+        let is_given = self.screen == Some(main) || self.pinned() == Some(main);
+        let speaker = self.speaker.filter(|speaker| is_given && *speaker != main);
         let other = || self.cameras.iter().chain(&self.all).copied().find(|index| *index != main);
-        speaker.or_else(other)
+        second.or(speaker).or_else(other)
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 const HD: Size = Size { width: 1280, height: 720 };
 const TALL: Size = Size { width: 720, height: 1280 };
-const CAMERA: Source<'_> = Source { id: "", name: "", shared: false, speaks: false, seat: 0, gone: false };
+const CAMERA: Source<'_> = Source { id: "", name: "", shared: false, speaks: false, seat: 0, gone: false, pin: None };
 const SCREEN: Source<'_> = Source { shared: true, ..CAMERA };
 const SPEAKER: Source<'_> = Source { speaks: true, ..CAMERA };
 

@@ -4,10 +4,28 @@ use serde::{Deserialize, Serialize};
 
 use super::named::Source;
 
+/// How long one may be, in bytes.
+pub(super) const LONGEST: usize = 200;
+
 /// A participant's name or identifier, with `*` for any letters, or one of the kinds `camera` and `screen`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Pattern(pub(super) String);
+#[serde(try_from = "String")]
+pub struct Pattern(String);
+
+/// It is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a pattern is too long: use names, identifiers, camera or screen of at most {LONGEST} bytes, with * for any letters"
+)]
+pub struct PatternError;
+
+impl TryFrom<String> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        if text.len() <= LONGEST { Ok(Self(text)) } else { Err(PatternError) }
+    }
+}
 
 impl Pattern {
     /// Whatever there is.
@@ -16,7 +34,7 @@ impl Pattern {
     }
 
     /// How exactly it means `source`, the least number the most exactly; nothing if it does not mean it.
-    pub(super) fn means(&self, source: &Source<'_>) -> Option<u8> {
+    pub(in crate::mix) fn means(&self, source: &Source<'_>) -> Option<u8> {
         let (exactly, of_its_kind) = if source.shared { (1, 0) } else { (0, 2) };
         let kind = if source.shared { "screen" } else { "camera" };
         let fits = |text: &str| matches(self.0.as_bytes(), text.as_bytes());

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Fit;
 use super::named::Layout;
-use super::pattern::Pattern;
+use super::pattern::{LONGEST, Pattern};
 use super::region::{LEAST, Region, Reuse};
 use super::regions::{MOST_REGIONS, Regions};
 
@@ -46,7 +46,6 @@ const DEEPEST: i64 = 99;
 const MOST_LINES: i64 = 1000;
 const MOST_CELLS: usize = 1000;
 const MOST_PATTERNS: usize = 50;
-const LONGEST: usize = 200;
 
 /// A value with the words for where it is.
 struct Field<'a> {
@@ -94,10 +93,10 @@ impl Field<'_> {
 
     fn patterns(&self) -> Result<Vec<Pattern>, LayoutError> {
         let pattern = |value: &Value| {
-            let text = value.as_str().filter(|text| text.len() <= LONGEST);
+            let text = value.as_str().and_then(|text| Pattern::try_from(text.to_owned()).ok());
             let remedy =
                 format!("use names, identifiers, camera or screen of at most {LONGEST} bytes, with * for any letters");
-            text.map(|text| Pattern(text.to_owned())).ok_or_else(|| self.wrong(format!("has {}", brief(value)), remedy))
+            text.ok_or_else(|| self.wrong(format!("has {}", brief(value)), remedy))
         };
         self.list(MOST_PATTERNS)?.iter().map(pattern).collect()
     }
