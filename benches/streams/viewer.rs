@@ -28,27 +28,14 @@ pub(crate) struct Viewer {
     reading: Option<JoinHandle<Vec<Seen>>>,
 }
 
-/// As players with little delay do: no looking ahead, nothing kept, one picture at a time.
-const AT_ONCE: [&str; 12] = [
-    "-v",
-    "error",
-    "-y",
-    "-fflags",
-    "nobuffer",
-    "-flags",
-    "low_delay",
-    "-threads",
-    "1",
-    "-analyzeduration",
-    "0",
-    "-noautorotate",
-];
+/// As players with little delay do: nothing kept, one picture at a time.
+const AT_ONCE: [&str; 7] = ["-v", "error", "-y", "-flags", "low_delay", "-threads", "1"];
 
 impl Viewer {
     /// A server of RTMP, to which one stream is pushed; a copy of it goes into a file, if one is wanted.
     pub(crate) fn of_rtmp(url: &str, copy: Option<&Path>) -> Self {
         let mut command = Command::new("ffmpeg");
-        command.args(AT_ONCE).args(["-listen", "1", "-i", url]);
+        command.args(AT_ONCE).args(["-fflags", "nobuffer", "-listen", "1", "-i", url]);
         if let Some(copy) = copy {
             command.args(["-map", "0", "-c", "copy"]).arg(copy);
         }

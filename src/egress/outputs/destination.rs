@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::reach::{Reach, Unreachable};
@@ -143,6 +144,20 @@ impl Destination {
         self.url.as_str()
     }
 
+    /// A text without what is secret here: servers like to repeat what they were asked for.
+    pub(super) fn conceal(&self, text: &str) -> String {
+        let key = self.url.path().trim_start_matches('/').split_once('/').map(|(_, key)| key);
+        let mut secrets: Vec<String> = key.into_iter().chain(self.url.query()).map(str::to_owned).collect();
+        secrets.extend(self.url.password().map(str::to_owned));
+        secrets.extend(self.url.query_pairs().map(|(_, value)| value.into_owned()));
+        let plain = secrets.iter().map(|secret| percent_decode_str(secret).decode_utf8_lossy().into_owned());
+        secrets.extend(plain.collect::<Vec<_>>());
+        // What is shorter is none, and stands in many words. The longest first: one may hold another.
+        secrets.retain(|secret| secret.len() > 3);
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
+    }
+
     /// `rtmp`, `rtmps` or `srt`.
     #[must_use]
     pub fn scheme(&self) -> &str {
@@ -242,6 +257,14 @@ mod tests {
             assert_eq!(destination.to_string(), shown);
             assert!(!format!("{destination:?} {:?}", destination.route()).contains("s3cret"));
         }
+    }
+
+    #[test]
+    fn what_servers_say_is_told_without_secrets() {
+        let url = "rtmp://me:s3cret-1@live.example.org/app/s3cret-2%20b?token=s3cret-3";
+        let destination = Destination::parse(url, &Reach::default()).unwrap();
+        let said = "no stream app/s3cret-2 b (s3cret-2%20b?token=s3cret-3, s3cret-3) for me:s3cret-1, no app";
+        assert_eq!(destination.conceal(said), "no stream app/… (…?…, …) for me:…, no app");
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Keeper {
             let began = Instant::now();
             let reason = match self.attempt(&mut stop).await {
                 Ending::Told => break,
-                Ending::Failed(reason) => reason,
+                Ending::Failed(reason) => self.way.conceal(reason),
             };
             failures = if began.elapsed() > WELL { 1 } else { failures + 1 };
             let wait = wait(failures);

@@ -49,6 +49,14 @@ enum Way {
 }
 
 impl Way {
+    /// What is said of it, without its secrets.
+    fn conceal(&self, text: String) -> String {
+        match self {
+            Self::Push(destination) => destination.conceal(&text),
+            Self::Hls { .. } => text,
+        }
+    }
+
     fn end(&self) {
         if let Self::Hls { shelf, .. } = self {
             shelf.end();
