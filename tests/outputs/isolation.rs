@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::judge::Recording;
-use crate::common::judge::Rect;
+use crate::common::judge::{Recording, locate};
 use crate::common::lab;
 use crate::common::native::Native;
+use crate::common::replay::Clip;
 use crate::common::server::Server;
 use crate::receiver::{Receiver, judge_flow};
 use crate::wire::Wire;
@@ -49,6 +49,9 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         let server = Server::start(&lab).await;
         let ann = Native::join(&server, "tea", "ann", 0).await;
         let _sending = ann.publish("send-1").await;
+        // Somebody lively: what the system of a server takes that has stopped reading would last a still picture for minutes.
+        let bob = Native::join(&server, "tea", "bob", 1).await;
+        let _moving = bob.replay("send-1", Clip::make((640, 360), 1_500_000)).await;
         let folder = tempfile::tempdir().unwrap();
         let at = |port: u16| SocketAddr::new(lab.address, port);
         let file = |name: &str| folder.path().join(name);
@@ -124,8 +127,9 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         for file in &files {
             judge_flow(file, length.min(50.0));
         }
-        let whole = Rect { x: 320, y: 0, width: 640, height: 720 };
-        let film = Recording::open(&files[0], &[whole]);
+        let calm = [10.0, 10.25, 10.5, 10.75];
+        let tile = calm.into_iter().find_map(|time| locate(&files[0], time, &[ann.look])[0]).expect("ann is seen");
+        let film = Recording::open(&files[0], &[tile]);
         let flashes = film.flashes(0);
         let late =
             flashes.windows(2).map(|pair| pair[1] - pair[0] - 1.0).fold(0.0, |most: f64, late| most.max(late.abs()));
