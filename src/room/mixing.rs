@@ -17,7 +17,7 @@ use crate::egress::format::Format;
 use crate::id::ParticipantId;
 use crate::media::description::Values;
 use crate::mix::layout::{Layout, Size};
-use crate::mix::{Encoded, Encoding, Mix, MixError, MixSettings, MixState};
+use crate::mix::{Decoders, Encoded, Encoding, Mix, MixError, MixSettings, MixState};
 
 /// How much longer than asked is kept, so that there is a keyframe to begin with.
 const SLACK: Duration = Duration::from_secs(3);
@@ -31,6 +31,8 @@ const MOST_MIXES: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Mixing {
     running: Vec<Running>,
+    /// They all decode with these.
+    decoders: Decoders,
     /// The layouts of those that are about to run.
     starting: Vec<Layout>,
     /// Whether what is kept is about to be encoded.
@@ -166,9 +168,10 @@ impl Actor {
         let settings = MixSettings { values: values(&self.context.config.mix, layout), ..MixSettings::default() };
         let name = format!("mix-{layout}-{}", self.pipeline.gst().name());
         let (descriptions, news) = (Arc::clone(&self.context.descriptions), self.recordings.news.clone());
-        let layout = layout.clone();
+        let (layout, decoders) = (layout.clone(), self.mixing.decoders.clone());
         tokio::spawn(async move {
-            let started = tokio::time::timeout(START_WITHIN, Mix::start(&name, settings, &descriptions)).await;
+            let start = Mix::start_sharing(&name, settings, &descriptions, &decoders);
+            let started = tokio::time::timeout(START_WITHIN, start).await;
             let _ = news.send(News::Mix(layout, started.unwrap_or(Err(MixError::Ended)))).await;
         });
     }
