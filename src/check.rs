@@ -31,7 +31,6 @@ const NEEDED: &[(&str, &[&str])] = &[
         "gstreamer1.0-plugins-good",
         &[
             "aacparse",
-            "aspectratiocrop",
             "imagefreeze",
             "mp4mux",
             "rtpbin",

@@ -1,12 +1,14 @@
 //! Our own GStreamer elements, each tested alone with a harness.
 //!
-//! They know RTP and codecs, but neither rooms nor WebRTC. They own no threads: each works in the streaming thread of
+//! They know RTP, codecs and pictures, but neither rooms nor WebRTC. They own no threads: each works in the streaming thread of
 //! whoever pushes into it.
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
 mod extensions;
+pub mod fitter;
+mod fitting;
 pub mod forwarder;
 pub mod gather;
 pub mod meter;

@@ -343,7 +343,7 @@ impl Stage {
             if let (Some(input), Some(slot)) = (live, slot) {
                 let age = input.began().map(|began| Pipeline::running_time().saturating_sub(began).into());
                 let began = age.and_then(|age| now.checked_sub(age)).unwrap_or(now);
-                self.slots[slot].show(&person.id, *place, input.cropper(), began, now);
+                self.slots[slot].show(&person.id, *place, input.fitter(), began, now);
                 used[slot] = true;
             }
             covered.push(slot.is_some_and(|slot| self.slots[slot].covers(now)));

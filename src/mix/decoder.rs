@@ -13,7 +13,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::MixError;

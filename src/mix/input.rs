@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
+use super::MixError;
 use super::decoder::Decoder;
-use super::{MixError, fit};
+use crate::elements::fitter::Fitter;
 use crate::media::Kind;
 use crate::media::link::Link;
 use crate::media::pipeline::Pipeline;
@@ -34,7 +35,7 @@ pub(super) struct Input {
     link: Option<Link>,
     out: gst::Pad,
     pad: gst::Pad,
-    cropper: Option<gst::Element>,
+    fitter: Option<Fitter>,
     seen: Arc<Seen>,
     decoder: Arc<Decoder>,
 }
@@ -62,13 +63,11 @@ impl Input {
         let mut link = Link::decoded("raw", kind);
         let mut last = link.element().clone();
         bin.add(&last).map_err(fail("filling an input"))?;
-        let mut cropper = None;
-        if kind == Kind::Video {
-            let cuts = fit::cropper().map_err(fail("making a cropper"))?;
-            bin.add(&cuts).map_err(fail("filling an input"))?;
-            last.link(&cuts).map_err(fail("linking an input"))?;
-            last = cuts.clone();
-            cropper = Some(cuts);
+        let fitter = (kind == Kind::Video).then(Fitter::default);
+        if let Some(fitter) = &fitter {
+            bin.add(fitter).map_err(fail("filling an input"))?;
+            last.link(fitter).map_err(fail("linking an input"))?;
+            last = fitter.clone().upcast();
         }
         let inside = last.static_pad("src").ok_or(MixError::Graph { step: "looking for the end of an input" })?;
         let out = gst::GhostPad::with_target(&inside).map_err(fail("exposing an input"))?.upcast::<gst::Pad>();
@@ -78,7 +77,7 @@ impl Input {
         watch(&out, kind, rounding, Arc::clone(&seen));
         pipeline.add(&bin).map_err(fail("adding an input"))?;
         let outlet = decoder.outlet().clone();
-        let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), cropper, seen, decoder };
+        let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), fitter, seen, decoder };
         if out.link(pad).is_err() || bin.sync_state_with_parent().is_err() {
             drop(input(None));
             return Err(MixError::Graph { step: "starting an input" });
@@ -102,9 +101,9 @@ impl Input {
         &self.pad
     }
 
-    /// What cuts off the edges of its pictures.
-    pub(super) fn cropper(&self) -> Option<&gst::Element> {
-        self.cropper.as_ref()
+    /// What makes its pictures fit.
+    pub(super) fn fitter(&self) -> Option<&Fitter> {
+        self.fitter.as_ref()
     }
 
     /// The running time with which pictures began, after none came for [`FROZEN`].

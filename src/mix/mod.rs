@@ -93,9 +93,10 @@ pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo
 }
 
 pub(crate) use encoding::description as encoder_of;
-pub(crate) use fit::{cropper, fill};
+pub use fit::fill;
 pub(crate) use tiles::{Tile, draw as draw_tiles};
-pub(crate) use video::{depth, picture_caps as tile_caps, scale_cheaply};
+pub use video::scale_cheaply;
+pub(crate) use video::{depth, picture_caps as tile_caps};
 
 /// How large a mix is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
