@@ -7,9 +7,6 @@
 //! Planar pictures of 8 bits are scaled, as decoders of browsers' codecs give them; others pass as they are, and the
 //! compositor scales them. Runs in the streaming thread of whoever pushes.
 
-use fast_image_resize::images::{TypedCroppedImage, TypedCroppedImageMut, TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use gstreamer as gst;
 use gstreamer::glib;
 use gstreamer::prelude::*;
@@ -19,6 +16,7 @@ use gstreamer_video::prelude::*;
 
 pub use super::fitting::{Aim, Shape};
 use super::fitting::{Picture, Plan};
+use super::scaling::{Plane, Scaling};
 
 glib::wrapper! {
     /// The element.
@@ -45,6 +43,8 @@ struct Work {
     to: gst_video::VideoInfo,
     caps: gst::Caps,
     pool: gst_video::VideoBufferPool,
+    /// One for each plane, once there was a picture.
+    planes: Vec<Scaling>,
 }
 
 impl Work {
@@ -63,54 +63,42 @@ impl Work {
         config.set_params(Some(&caps), u32::try_from(to.size()).unwrap_or(u32::MAX), 0, 0);
         pool.set_config(config)?;
         pool.set_active(true)?;
-        Ok(Self { plan, to, caps, pool })
+        Ok(Self { plan, to, caps, pool, planes: Vec::new() })
     }
 
-    fn scale(
-        &self,
-        resizer: &mut Resizer,
-        from: &gst_video::VideoInfo,
-        picture: &gst::BufferRef,
-    ) -> Result<gst::Buffer, glib::BoolError> {
+    fn scale(&mut self, from: &gst_video::VideoInfo, picture: &gst::BufferRef) -> Result<gst::Buffer, glib::BoolError> {
         let mut scaled =
             self.pool.acquire_buffer(None).map_err(|error| glib::bool_error!("no room for a picture: {error}"))?;
         let buffer = scaled.get_mut().ok_or_else(|| glib::bool_error!("a new picture is not ours alone"))?;
         picture.copy_into(buffer, gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS, ..)?;
         let source = gst_video::VideoFrameRef::from_buffer_ref_readable(picture, from)?;
         let mut target = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &self.to)?;
+        let strides = |strides: &[i32]| strides.iter().map(|stride| usize::try_from(*stride).unwrap_or(0)).collect();
+        let of_source: Vec<usize> = strides(source.plane_stride());
+        let of_target: Vec<usize> = strides(target.plane_stride());
         for plane in 0..source.n_planes() {
-            self.scale_plane(resizer, &source, &mut target, plane)?;
+            let index = plane as usize;
+            let side = |length: u32| length as usize;
+            let (width, height) = (side(source.comp_width(plane)), side(source.comp_height(plane)));
+            let from = Plane { width, height, stride: of_source[index] };
+            let (width, height) = (side(target.comp_width(plane)), side(target.comp_height(plane)));
+            let to = Plane { width, height, stride: of_target[index] };
+            let scaling = self.scaling(index, from, to);
+            let scaled = scaling.run(source.plane_data(plane)?, target.plane_data_mut(plane)?);
+            scaled.map_err(|error| glib::bool_error!("a picture does not have the size that it says: {error}"))?;
         }
         drop(target);
         Ok(scaled)
     }
 
-    fn scale_plane(
-        &self,
-        resizer: &mut Resizer,
-        source: &gst_video::VideoFrameRef<&gst::BufferRef>,
-        target: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
-        plane: u32,
-    ) -> Result<(), glib::BoolError> {
-        fn fail(error: impl std::fmt::Display) -> glib::BoolError {
-            glib::bool_error!("a picture does not have the size that it says: {error}")
+    /// How a plane is scaled: thought out once, and again when its place in memory is another.
+    fn scaling(&mut self, index: usize, from: Plane, to: Plane) -> &mut Scaling {
+        let cut = (self.plan.cut.0 * from.width as f64, self.plan.cut.1 * from.height as f64);
+        if self.planes.get(index).is_none_or(|scaling| !scaling.is_of(from, to)) {
+            self.planes.truncate(index);
+            self.planes.push(Scaling::new(from, to, cut));
         }
-        let index = plane as usize;
-        let (width, height) = (source.comp_width(plane), source.comp_height(plane));
-        let stride = u32::try_from(source.plane_stride()[index]).map_err(fail)?;
-        let whole = TypedImageRef::<U8>::from_buffer(stride, height, source.plane_data(plane)?).map_err(fail)?;
-        let from = TypedCroppedImage::new(whole, 0, 0, width, height).map_err(fail)?;
-
-        let (to_width, to_height) = (target.comp_width(plane), target.comp_height(plane));
-        let stride = u32::try_from(target.plane_stride()[index]).map_err(fail)?;
-        let whole = TypedImage::<U8>::from_buffer(stride, to_height, target.plane_data_mut(plane)?).map_err(fail)?;
-        let mut to = TypedCroppedImageMut::new(whole, 0, 0, to_width, to_height).map_err(fail)?;
-
-        let (width, height) = (f64::from(width), f64::from(height));
-        let (left, top) = (self.plan.cut.0 * width, self.plan.cut.1 * height);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        let options = options.crop(left, top, width - 2.0 * left, height - 2.0 * top);
-        resizer.resize_typed(&from, &mut to, &options).map_err(fail)
+        &mut self.planes[index]
     }
 }
 
@@ -127,7 +115,6 @@ struct State {
     source: Option<(gst::Caps, gst_video::VideoInfo)>,
     aim: Option<Aim>,
     work: Option<Work>,
-    resizer: Resizer,
 }
 
 impl State {
@@ -270,9 +257,9 @@ mod imp {
                 // A refusal is told to whoever pushes the next picture.
                 self.src.push_event(gst::event::Caps::new(&caps));
             }
-            let State { source, work, resizer, .. } = &mut *state;
+            let State { source, work, .. } = &mut *state;
             match (source, work) {
-                (Some((_, info)), Some(work)) => work.scale(resizer, info, &buffer),
+                (Some((_, info)), Some(work)) => work.scale(info, &buffer),
                 _ => Ok(buffer),
             }
         }
