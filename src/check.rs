@@ -31,7 +31,6 @@ const NEEDED: &[(&str, &[&str])] = &[
         "gstreamer1.0-plugins-good",
         &[
             "aacparse",
-            "aspectratiocrop",
             "imagefreeze",
             "jpegenc",
             "mp4mux",

@@ -15,7 +15,7 @@
 //! |---|---|
 //! | [`id`], [`config`], [`telemetry`] | names, settings, logs |
 //! | [`media`] | generic GStreamer: pipelines with one clock, their messages, grafting, links, descriptions |
-//! | [`elements`] | our own elements: the forwarder, the gatherer, the meter |
+//! | [`elements`] | our own elements: the forwarder, the gatherer, the meter, the fitter |
 //! | [`webrtc`] | one peer connection: SDP, ICE, the check of the DTLS certificate |
 //! | [`mix`] | many tracks become one picture and one sound: layout, compositor, audio, which encoder this machine has |
 //! | [`egress`] | where a mix goes: recordings, their catalogue and their upload; what is pushed, and served by HLS; pictures |
@@ -30,7 +30,8 @@
 //!   Only a room's task touches that room's state; it never blocks.
 //! - **Streaming threads** belong to GStreamer. Those of a publisher's webrtcbin carry its packets all the way to the
 //!   sockets of all viewers: there is no queue in between. Our code there takes one short lock per packet or list.
-//! - **One thread per mix** ([`mix`]) alone changes that mix's pipeline: decoders start and end there, so the room never waits.
+//! - **One thread per mix** ([`mix`]) alone changes that mix's pipeline, and starts and ends decoders, so the room never waits.
+//!   A decoder has a pipeline of its own, and all mixes of a room take from it.
 //! - **GStreamer's pool** ends what is taken off a pipeline, since that may have to wait.
 //!
 //! # Four flows

@@ -1,6 +1,6 @@
 //! Our own GStreamer elements, each tested alone with a harness.
 //!
-//! They know RTP and codecs, but neither rooms nor WebRTC. They own no threads: each works in the streaming thread of
+//! They know RTP, codecs and pictures, but neither rooms nor WebRTC. They own no threads: each works in the streaming thread of
 //! whoever pushes into it.
 
 use gstreamer as gst;
@@ -8,10 +8,13 @@ use gstreamer::prelude::*;
 
 pub mod dial;
 mod extensions;
+pub mod fitter;
+mod fitting;
 pub mod forwarder;
 pub mod gather;
 pub mod meter;
 mod packet;
+mod scaling;
 
 /// Makes the elements known to GStreamer by name, so that descriptions may use them. May be called again.
 ///

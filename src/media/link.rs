@@ -16,14 +16,17 @@ use gstreamer_utils::{
 };
 use gstreamer_video as gst_video;
 
+use super::Kind;
 use super::past::Past;
 
 /// How much media waits in a link before the oldest is dropped. More would only be late.
 const BOUND: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+/// How many decoded pictures wait at most: they are large.
+const MOST_PICTURES: u64 = 15;
 /// How long somebody who wants the past waits for the source to be between two buffers.
 const TURN: Duration = Duration::from_secs(1);
 
-/// Where media leaves a pipeline. Cheap to clone; all clones are the same outlet.
+/// Where media leaves a pipeline. Cheap to clone; all clones are the same outlet, and equal.
 #[derive(Debug, Clone)]
 pub struct Outlet {
     producer: StreamProducer,
@@ -43,6 +46,25 @@ impl Outlet {
         // The end of a source is not the end of its targets: a mix outlives every participant.
         producer.set_forward_events([]);
         Self { producer, past: Arc::default() }
+    }
+
+    /// The same for decoded media. Pictures may have any strides: all whom a link feeds understand that, and decoders need not
+    /// copy them.
+    #[must_use]
+    pub fn decoded(name: &str) -> Self {
+        let outlet = Self::new(name);
+        if let Some(pad) = outlet.element().static_pad("sink") {
+            pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PUSH, |_, info| {
+                match info.query_mut().map(gst::QueryRef::view_mut) {
+                    Some(gst::QueryViewMut::Allocation(query)) => {
+                        query.add_allocation_meta::<gst_video::VideoMeta>(None);
+                        gst::PadProbeReturn::Handled
+                    }
+                    _ => gst::PadProbeReturn::Ok,
+                }
+            });
+        }
+        outlet
     }
 
     /// Keeps the last `length` of what passes from now on, for [`Link::attach_since`]; `keyframes` is how often it asks for
@@ -132,6 +154,14 @@ impl Outlet {
     }
 }
 
+impl PartialEq for Outlet {
+    fn eq(&self, other: &Self) -> bool {
+        self.producer == other.producer
+    }
+}
+
+impl Eq for Outlet {}
+
 fn keyframe_request() -> gst::Event {
     gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build()
 }
@@ -153,6 +183,8 @@ fn allow_latency(source: &gst_app::AppSrc) {
 #[derive(Debug)]
 pub struct Link {
     link: ConsumptionLink,
+    /// Whether what passes makes sense from the beginning only, or from a keyframe.
+    is_encoded: bool,
 }
 
 impl Link {
@@ -166,15 +198,28 @@ impl Link {
     /// The same with room for that much of the past.
     #[must_use]
     pub fn with_past(name: &str, caps: Option<&gst::Caps>, past: Duration) -> Self {
+        let max_time = BOUND + gst::ClockTime::try_from(past).unwrap_or_default();
+        Self::bounded(name, caps, ConsumerSettings { max_time, ..ConsumerSettings::default() })
+    }
+
+    /// A new link for [decoded](Outlet::decoded) media, not attached yet: every picture stands for itself, so none is waited or
+    /// asked for.
+    #[must_use]
+    pub fn decoded(name: &str, kind: Kind) -> Self {
+        let max_buffer = if kind == Kind::Video { MOST_PICTURES } else { 0 };
+        let link = Self::bounded(name, None, ConsumerSettings { max_time: BOUND, max_buffer, ..Default::default() });
+        link.link.set_wait_for_keyframe(false);
+        Self { is_encoded: false, ..link }
+    }
+
+    fn bounded(name: &str, caps: Option<&gst::Caps>, settings: ConsumerSettings) -> Self {
         let source = gst_app::AppSrc::builder().name(name).do_timestamp(false).build();
         source.set_caps(caps);
-        let max_time = BOUND + gst::ClockTime::try_from(past).unwrap_or_default();
-        let settings = ConsumerSettings { max_time, ..ConsumerSettings::default() };
         allow_latency(&source);
         let link = ConsumptionLink::disconnected_with(source, settings.clone());
         // Else this is so only when it is attached, after the past has come in.
         StreamProducer::configure_consumer_with(link.appsrc(), settings);
-        Self { link }
+        Self { link, is_encoded: true }
     }
 
     /// The source element, to be placed in the target pipeline.
@@ -187,7 +232,9 @@ impl Link {
     /// asked for; RTP passes as it comes, since packets do not say what they hold: a depayloader must wait for the keyframe.
     pub fn attach(&mut self, outlet: &Outlet) {
         self.connect(outlet);
-        outlet.request_keyframe();
+        if self.is_encoded {
+            outlet.request_keyframe();
+        }
     }
 
     /// Lets media pass that the outlet has kept since the running time `from`, an [opening](Outlet::opening), and then all

@@ -12,6 +12,7 @@ use gstreamer::prelude::*;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::cards::{self, Cards, Wanted};
+use super::decoder::Decoders;
 use super::encoder::{self, Encoder};
 use super::encoding::Encoding;
 use super::input::{FROZEN, Input};
@@ -63,6 +64,7 @@ pub(super) struct Stage {
     pipeline: Pipeline,
     settings: MixSettings,
     descriptions: Descriptions,
+    decoders: Decoders,
     canvas: Canvas,
     dress: Dress,
     scene: Scene,
@@ -82,6 +84,7 @@ impl Stage {
         name: &str,
         settings: MixSettings,
         descriptions: Descriptions,
+        decoders: Decoders,
         placed: watch::Sender<Vec<Placed>>,
     ) -> Result<(Self, mpsc::Receiver<BusEvent>), MixError> {
         let (pipeline, events) = Pipeline::new(&format!("mix-{name}"));
@@ -99,6 +102,7 @@ impl Stage {
             pipeline,
             settings,
             descriptions,
+            decoders,
             canvas,
             dress,
             scene: Scene::default(),
@@ -240,9 +244,7 @@ impl Stage {
         let tracks = self.roster.all.iter_mut().flat_map(|p| [&mut p.audio, &mut p.video]).flatten();
         for track in tracks {
             if track.input.as_ref().is_some_and(|input| event.is_from(&input.name())) {
-                tracing::warn!(%reason, codec = ?track.codec, "a track left the mix: it is tried again");
-                track.input = None;
-                track.not_before = Some(Instant::now() + RETRY);
+                leave_out(track, &reason);
                 return Ok(());
             }
         }
@@ -294,6 +296,9 @@ impl Stage {
     /// Starts the input of a track that has none.
     fn settle_track(&mut self, index: usize, kind: Kind) {
         let Some(track) = self.roster.all[index].track(kind) else { return };
+        if let Some(reason) = track.input.as_ref().and_then(|input| input.failure()).map(str::to_owned) {
+            return leave_out(track, &reason);
+        }
         if track.input.is_some() || track.not_before.is_some_and(|moment| Instant::now() < moment) {
             return;
         }
@@ -318,14 +323,14 @@ impl Stage {
     }
 
     fn start_input(&mut self, index: usize, codec: Codec, outlet: &Outlet, pad: &gst::Pad) -> Result<Input, MixError> {
-        let decode = self.descriptions.build(description_of(codec), &self.settings.values)?;
+        let decoder = self.decoders.get(outlet, codec, &self.descriptions)?;
         self.inputs_made += 1;
         // Numbered, since the former input of the same track may still be on its way out.
         let name = format!("{INPUT}{}-{}-{}", self.inputs_made, codec.kind(), self.roster.all[index].person.id);
         // The compositor shows what begins within a picture of its own, that is up to one too early: half of one later is
         // the nearest.
         let rounding = gst::ClockTime::SECOND / 2 / u64::from(self.settings.values.fps.max(1));
-        Input::start(self.pipeline.gst(), &name, codec.kind(), &decode, outlet, pad, rounding)
+        Input::start(self.pipeline.gst(), &name, decoder, pad, rounding)
     }
 
     fn free_pad(&self, kind: Kind) -> Option<gst::Pad> {
@@ -354,7 +359,7 @@ impl Stage {
             if let (Some(input), Some(slot)) = (live, slot) {
                 let age = input.began().map(|began| Pipeline::running_time().saturating_sub(began).into());
                 let began = age.and_then(|age| now.checked_sub(age)).unwrap_or(now);
-                self.slots[slot].show(&person.id, *place, input.cropper(), began, now);
+                self.slots[slot].show(&person.id, *place, input.fitter(), began, now);
                 used[slot] = true;
             }
             covered.push(slot.is_some_and(|slot| self.slots[slot].covers(now)));
@@ -384,13 +389,12 @@ fn end(pipeline: &Pipeline, mixed: &gst::Bin) -> Result<gst::Element, MixError> 
     Ok(tee)
 }
 
+/// Ends the input of a track, for some time.
+fn leave_out(track: &mut Track, reason: &str) {
+    tracing::warn!(%reason, codec = ?track.codec, "a track left the mix: it is tried again");
+    track.input = None;
+    track.not_before = Some(Instant::now() + RETRY);
+}
+
 /// How the names of all inputs begin.
 const INPUT: &str = "input-";
-
-fn description_of(codec: Codec) -> &'static str {
-    match codec {
-        Codec::Opus => "input/audio-opus.launch",
-        Codec::Vp8 => "input/video-vp8.launch",
-        Codec::H264 => "input/video-h264.launch",
-    }
-}

@@ -1,32 +1,46 @@
-//! How a picture fills its place: the compositor shows pictures in their own shape, or stretched; what is to cover its place
-//! has its edges cut off before.
-//!
-//! The element cuts by the size of each picture, which a sender may change at any time.
+//! How a picture fills its place: a [fitter](crate::elements::fitter) makes it as large as it is shown and cuts off what is not,
+//! by the size of each picture, which a sender may change at any time; the compositor puts it there.
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video as gst_video;
 
 use super::layout::{Fit, Place, Placement};
+use crate::elements::fitter::{Aim, Fitter, Shape};
 
-/// What cuts; without work to do it lets pictures pass as they are.
-pub(crate) fn cropper() -> Result<gst::Element, gst::glib::BoolError> {
-    gst::ElementFactory::make("aspectratiocrop").build()
+/// Has what passes `fitter` into the compositor's `pad` fill a place.
+pub fn fill(fitter: &Fitter, pad: &gst::Pad, place: Place) {
+    let Placement { width, height, .. } = place.placement;
+    let shape = match place.fit {
+        Fit::Contain => Shape::Kept,
+        Fit::Cover => Shape::Cut,
+        Fit::Fill => Shape::Stretched,
+    };
+    fitter.aim(Some(Aim { width, height, shape }));
+    set_policy(pad, if place.fit == Fit::Fill { "none" } else { "keep-aspect-ratio" });
 }
 
-/// Has what passes `cropper` into the compositor's `pad` fill a place.
-pub(crate) fn fill(cropper: &gst::Element, pad: &gst::Pad, place: Place) {
-    let Place { placement, fit, .. } = place;
-    let side = |length: u32| i32::try_from(length.max(1)).unwrap_or(i32::MAX);
-    let shape = match fit {
-        Fit::Cover => gst::Fraction::new(side(placement.width), side(placement.height)),
-        Fit::Contain | Fit::Fill => gst::Fraction::new(0, 1),
+/// `place` for pictures that are on their way there from `from`: as large as they are on the way, since what is too large is
+/// soon made smaller, but not the other way round.
+pub(super) fn on_the_way(place: Place, from: Placement) -> Place {
+    let to = place.placement;
+    let (across, down) = (u64::from(from.width) * u64::from(to.height), u64::from(from.height) * u64::from(to.width));
+    // In the shape of the place itself.
+    let (width, height) = if across >= down {
+        (from.width, part(to.height, from.width, to.width))
+    } else {
+        (part(to.width, from.height, to.height), from.height)
     };
-    // Each setting makes it think anew, and the compositor, too.
-    if cropper.property::<gst::Fraction>("aspect-ratio") != shape {
-        cropper.set_property("aspect-ratio", shape);
+    if width <= to.width {
+        return place;
     }
-    set_policy(pad, if fit == Fit::Fill { "none" } else { "keep-aspect-ratio" });
+    Place { placement: Placement { width, height, ..to }, ..place }
+}
+
+/// `length` times `by`, divided by `of`: even.
+fn part(length: u32, by: u32, of: u32) -> u32 {
+    let part = u64::from(length) * u64::from(by) / u64::from(of.max(1));
+    u32::try_from(part).unwrap_or(u32::MAX) & !1
 }
 
 /// What of `placement` a picture covers that the compositor shows there, as it reckons: in the picture's own shape, in the middle,
@@ -56,6 +70,7 @@ pub(super) fn seen(placement: Placement, fit: Fit, picture: &gst_video::VideoInf
 
 fn set_policy(pad: &gst::Pad, policy: &str) {
     let current = pad.property_value("sizing-policy").serialize().ok();
+    // Each setting makes the compositor think anew.
     if current.is_none_or(|current| current != policy) {
         pad.set_property_from_str("sizing-policy", policy);
     }
@@ -85,6 +100,24 @@ mod tests {
         assert_eq!(seen(640, 480, (1, 1), Fit::Fill), (640, 0, 640, 360));
         assert_eq!(seen(1280, 360, (1, 1), Fit::Contain), (640, 90, 640, 180));
         assert_eq!(seen(640, 360, (1, 2), Fit::Contain), (800, 0, 320, 360));
+    }
+
+    fn size(width: u32, height: u32) -> Placement {
+        Placement { x: 0, y: 0, width, height }
+    }
+
+    #[test]
+    fn who_becomes_smaller_is_large_on_the_way() {
+        let way = |from: (u32, u32), to: (u32, u32)| {
+            let Placement { width, height, .. } =
+                on_the_way(Place::plain(size(to.0, to.1)), size(from.0, from.1)).placement;
+            (width, height)
+        };
+        assert_eq!(way((320, 180), (640, 360)), (640, 360));
+        assert_eq!(way((640, 360), (320, 180)), (640, 360));
+        assert_eq!(way((640, 360), (200, 200)), (640, 640));
+        assert_eq!(way((200, 640), (300, 300)), (640, 640));
+        assert_eq!(way((200, 200), (200, 200)), (200, 200));
     }
 
     proptest! {

@@ -1,7 +1,7 @@
-//! One track on its way into the mix: link, decoder, and the mixer pad that it borrows.
+//! One decoded track on its way into the mix: a link from its [decoder](super::decoder), and the mixer pad that it borrows.
 //!
-//! The pad stays when the input goes. So the input must never end the stream of the pad, and everything that can fail
-//! (depayloading, decoding) is in a bin of its own, whose errors end only this input.
+//! The pad stays when the input goes. So the input must never end the stream of the pad, and all of it is in a bin of its own,
+//! whose errors end only this input.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
-use super::conceal::conceal;
-use super::{MixError, fit};
+use super::MixError;
+use super::decoder::Decoder;
+use crate::elements::fitter::Fitter;
 use crate::media::Kind;
-use crate::media::link::{Link, Outlet};
+use crate::media::link::Link;
 use crate::media::pipeline::Pipeline;
 
 /// How long a video may stand still before its tile shows instead.
@@ -34,8 +35,9 @@ pub(super) struct Input {
     link: Option<Link>,
     out: gst::Pad,
     pad: gst::Pad,
-    cropper: Option<gst::Element>,
+    fitter: Option<Fitter>,
     seen: Arc<Seen>,
+    decoder: Arc<Decoder>,
 }
 
 /// When media came.
@@ -47,48 +49,40 @@ struct Seen {
 }
 
 impl Input {
-    /// Puts `decode` between `outlet` and the mixer pad `pad`. Pictures are shown `rounding` later.
+    /// Lets what `decoder` gives into the mixer pad `pad`. Pictures are shown `rounding` later.
     pub(super) fn start(
         pipeline: &gst::Pipeline,
         name: &str,
-        kind: Kind,
-        decode: &gst::Bin,
-        outlet: &Outlet,
+        decoder: Arc<Decoder>,
         pad: &gst::Pad,
         rounding: gst::ClockTime,
     ) -> Result<Self, MixError> {
         let fail = |step: &'static str| move |_| MixError::Graph { step };
-        if kind == Kind::Audio
-            && let Some(frames) = decode.by_name("rtp").and_then(|unpack| unpack.static_pad("src"))
-        {
-            conceal(&frames);
-        }
+        let kind = decoder.kind();
         let bin = gst::Bin::with_name(name);
-        let mut link = Link::new("rtp", outlet.caps().as_ref());
-        bin.add_many([link.element(), decode.upcast_ref()]).map_err(fail("filling an input"))?;
-        link.element().link_pads(Some("src"), decode, Some("rtp")).map_err(fail("linking an input"))?;
-        let mut inside = decode.static_pad("out").ok_or(MixError::Graph { step: "looking for a socket" })?;
-        let mut cropper = None;
-        if kind == Kind::Video {
-            let cuts = fit::cropper().map_err(fail("making a cropper"))?;
-            bin.add(&cuts).map_err(fail("filling an input"))?;
-            decode.link_pads(Some("out"), &cuts, Some("sink")).map_err(fail("linking an input"))?;
-            inside = cuts.static_pad("src").ok_or(MixError::Graph { step: "looking for a cropper's pad" })?;
-            cropper = Some(cuts);
+        let mut link = Link::decoded("raw", kind);
+        let mut last = link.element().clone();
+        bin.add(&last).map_err(fail("filling an input"))?;
+        let fitter = (kind == Kind::Video).then(Fitter::default);
+        if let Some(fitter) = &fitter {
+            bin.add(fitter).map_err(fail("filling an input"))?;
+            last.link(fitter).map_err(fail("linking an input"))?;
+            last = fitter.clone().upcast();
         }
+        let inside = last.static_pad("src").ok_or(MixError::Graph { step: "looking for the end of an input" })?;
         let out = gst::GhostPad::with_target(&inside).map_err(fail("exposing an input"))?.upcast::<gst::Pad>();
         bin.add_pad(&out).map_err(fail("exposing an input"))?;
 
         let seen = Arc::new(Seen { last: AtomicU64::new(NEVER), first: AtomicU64::new(NEVER) });
         watch(&out, kind, rounding, Arc::clone(&seen));
         pipeline.add(&bin).map_err(fail("adding an input"))?;
-        let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), cropper, seen };
+        let outlet = decoder.outlet().clone();
+        let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), fitter, seen, decoder };
         if out.link(pad).is_err() || bin.sync_state_with_parent().is_err() {
             drop(input(None));
             return Err(MixError::Graph { step: "starting an input" });
         }
-        // Only now: what comes while the source is not playing yet would be lost, and with it the first keyframe.
-        link.attach(outlet);
+        link.attach(&outlet);
         Ok(input(Some(link)))
     }
 
@@ -97,14 +91,19 @@ impl Input {
         self.bin.name().into()
     }
 
+    /// Why nothing more comes, if its decoder failed.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.decoder.failure()
+    }
+
     /// The mixer pad that it borrows.
     pub(super) fn pad(&self) -> &gst::Pad {
         &self.pad
     }
 
-    /// What cuts off the edges of its pictures.
-    pub(super) fn cropper(&self) -> Option<&gst::Element> {
-        self.cropper.as_ref()
+    /// What makes its pictures fit.
+    pub(super) fn fitter(&self) -> Option<&Fitter> {
+        self.fitter.as_ref()
     }
 
     /// The running time with which pictures began, after none came for [`FROZEN`].
@@ -145,7 +144,7 @@ pub(super) fn leave(bin: &gst::Bin, out: &gst::Pad, pad: &gst::Pad) {
         }
     });
     if let Err(error) = ended {
-        tracing::error!(%error, "no thread to end an input: its decoder stays alive");
+        tracing::error!(%error, "no thread to end an input: its elements stay alive");
     }
 }
 

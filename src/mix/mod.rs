@@ -1,16 +1,18 @@
 //! Many tracks become one picture and one sound.
 //!
 //! ```text
-//! outlet ─ link ─ decoder ─┐                    ┌ encoder ─ outlet
-//! outlet ─ link ─ decoder ─┤ compositor ─ tee ──┴ encoder ─ outlet
-//!           tiles, for ever ┘
+//! decoder ─ link ─┐                    ┌ encoder ─ outlet
+//! decoder ─ link ─┤ compositor ─ tee ──┴ encoder ─ outlet
+//!  tiles, for ever ┘
 //! ```
 //!
 //! Who is where is a [layout](layout::Layout)'s decision. Whoever it hides is not decoded.
 //!
 //! The sound alike. There is an encoder for each codec that somebody wants, and pictures are decoded only while somebody wants
-//! any. A mix has a pipeline of its own, and a thread of its own that alone changes it: decoders start and
+//! any. A mix has a pipeline of its own, and a thread of its own that alone changes it: inputs start and
 //! end there, so the caller never waits. It runs until [`Mix`] and all that is [`Encoded`] are dropped.
+//!
+//! A track is decoded once for all mixes that share [`Decoders`].
 //!
 //! Invariant: the mix's sources of its own, the tiles and the silence, never stop, so nobody's coming, going, muting or
 //! failing can stop the mix. The mixers' pads are made at the start and lent to inputs.
@@ -33,6 +35,7 @@ mod audio;
 mod cards;
 mod conceal;
 mod cue;
+mod decoder;
 mod encoder;
 mod encoding;
 mod fit;
@@ -55,6 +58,7 @@ pub mod trial;
 mod video;
 
 use actor::{Command, Stage};
+pub use decoder::Decoders;
 pub use encoding::Encoding;
 use layout::Placement;
 pub(crate) use priming::undo_priming;
@@ -107,9 +111,10 @@ pub(crate) fn draw_tiles(canvas: layout::Size, tiles: &[Tile]) -> Result<Vec<u8>
 }
 
 pub(crate) use encoding::plain as plain_encoder_of;
-pub(crate) use fit::{cropper, fill};
+pub use fit::fill;
 pub(crate) use tiles::Tile;
-pub(crate) use video::{depth, picture_caps as tile_caps, scale_cheaply};
+pub use video::scale_cheaply;
+pub(crate) use video::{depth, picture_caps as tile_caps};
 
 /// How large a mix is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,11 +195,24 @@ impl Drop for Encoded {
 }
 
 impl Mix {
-    /// Starts an empty mix. Must be called within a Tokio runtime.
+    /// Starts an empty mix with decoders of its own. Must be called within a Tokio runtime.
     ///
     /// # Errors
     /// When a description is not fit for use or the pipeline does not play.
     pub async fn start(name: &str, settings: MixSettings, descriptions: &Descriptions) -> Result<Self, MixError> {
+        Self::start_sharing(name, settings, descriptions, &Decoders::default()).await
+    }
+
+    /// The same with decoders that other mixes have, too.
+    ///
+    /// # Errors
+    /// As [`Mix::start`].
+    pub async fn start_sharing(
+        name: &str,
+        settings: MixSettings,
+        descriptions: &Descriptions,
+        decoders: &Decoders,
+    ) -> Result<Self, MixError> {
         // Unbounded, since a lost command would be a lost participant; each is one act of a person.
         let (commands, inbox) = mpsc::channel();
         let (placed_sender, placed) = watch::channel(Vec::new());
@@ -202,14 +220,12 @@ impl Mix {
         let (ready, started) = oneshot::channel();
 
         let canvas = layout::Size { width: settings.values.width, height: settings.values.height };
-        let (name, descriptions) = (name.to_owned(), descriptions.clone());
+        let (name, descriptions, decoders) = (name.to_owned(), descriptions.clone(), decoders.clone());
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new().name("mix".into()).spawn(move || {
-            // For the task that drains the pipeline's bus.
-            let context = runtime.enter();
-            let built = Stage::build(&name, settings, descriptions, placed_sender);
-            drop(context);
-            match built {
+            // For the tasks that drain the buses of pipelines: its own, and those of decoders.
+            let _context = runtime.enter();
+            match Stage::build(&name, settings, descriptions, decoders, placed_sender) {
                 Ok((stage, events)) => {
                     let _ = ready.send(Ok(()));
                     stage.run(&inbox, events, &state_sender);

@@ -14,6 +14,7 @@ use super::fit;
 use super::layout::{Place, Placement};
 use super::motion::Motion;
 use super::video::depth;
+use crate::elements::fitter::Fitter;
 use crate::id::ParticipantId;
 
 /// A place for a video. Only the mix's thread has it.
@@ -29,20 +30,18 @@ pub(super) struct Slot {
     shown: Option<Shown>,
 }
 
-/// What is to be shown, and by what its edges are cut off.
+/// What is to be shown, and by what it is made to fit.
 #[derive(Debug, Clone, PartialEq)]
 struct Video {
     place: Place,
-    cropper: Option<gst::Element>,
+    fitter: Option<Fitter>,
 }
 
 #[derive(Debug)]
 struct Shown {
+    video: Video,
     at: Placement,
     motion: Option<Motion>,
-    place: Place,
-    /// A picture of a name, not of somebody.
-    is_card: bool,
 }
 
 /// What is seen in a slot now.
@@ -51,6 +50,7 @@ pub(super) struct Seen {
     /// Where, without bars.
     pub(super) at: Placement,
     pub(super) z: i32,
+    /// A picture of a name, not of somebody.
     pub(super) is_card: bool,
 }
 
@@ -79,24 +79,28 @@ impl Slot {
         self.owner.as_ref()
     }
 
-    /// Shows what passes `cropper`, pictures of `owner` that began at `began`, at `place`: as soon as they are on the canvas
+    /// Shows what passes `fitter`, pictures of `owner` that began at `began`, at `place`: as soon as they are on the canvas
     /// if it was hidden, or else by moving it there.
     pub(super) fn show(
         &mut self,
         owner: &ParticipantId,
         place: Place,
-        cropper: Option<&gst::Element>,
+        fitter: Option<&Fitter>,
         began: Instant,
         now: Instant,
     ) {
-        let video = Video { place, cropper: cropper.cloned() };
+        let video = Video { place, fitter: fitter.cloned() };
         if self.owner.as_ref() != Some(owner) {
             // Whoever it showed last is not to be seen on the way.
             self.hide(true, now);
             self.owner = Some(owner.clone());
         }
-        if self.cue.show(video.clone(), began, now) && self.shown.is_some() {
-            self.apply(&video, now);
+        let is_change = self.cue.show(video.clone(), began, now);
+        if self.shown.is_none() {
+            // So that its first pictures have their size when they come to the canvas.
+            self.fit(&video, place);
+        } else if is_change {
+            self.apply(video, now);
         }
     }
 
@@ -129,55 +133,64 @@ impl Slot {
     pub(super) fn seen(&self) -> Option<Seen> {
         let shown = self.shown.as_ref()?;
         let picture = self.inside.current_caps().and_then(|caps| gst_video::VideoInfo::from_caps(&caps).ok())?;
-        let at = fit::seen(shown.at, shown.place.fit, &picture);
-        Some(Seen { at, z: shown.place.z, is_card: shown.is_card })
+        let place = shown.video.place;
+        let at = fit::seen(shown.at, place.fit, &picture);
+        Some(Seen { at, z: place.z, is_card: shown.video.fitter.is_none() })
     }
 
     /// Ends a move: it is there at once.
     pub(super) fn arrive(&mut self) {
         let Some(shown) = &mut self.shown else { return };
         if shown.motion.take().is_some() {
-            shown.at = shown.place.placement;
-            let at = shown.at;
+            shown.at = shown.video.place.placement;
+            let (at, video) = (shown.at, shown.video.clone());
             self.put(at);
+            self.fit(&video, video.place);
         }
     }
 
     /// Does what is due, and goes on with a move.
     pub(super) fn step(&mut self, now: Instant) {
         match self.cue.take(now) {
-            Some(Some(video)) => self.apply(&video, now),
+            Some(Some(video)) => self.apply(video, now),
             Some(None) => self.disappear(),
             None => {}
         }
         let Some(shown) = &mut self.shown else { return };
         let Some(motion) = shown.motion else { return };
-        if motion.is_over(now) {
-            shown.motion = None;
-        }
         let to = motion.at(now);
         if shown.at != to {
             shown.at = to;
             self.put(to);
         }
+        if motion.is_over(now)
+            && let Some(shown) = &mut self.shown
+        {
+            shown.motion = None;
+            let video = shown.video.clone();
+            self.fit(&video, video.place);
+        }
     }
 
-    fn apply(&mut self, Video { place, cropper }: &Video, now: Instant) {
-        let place = *place;
+    fn fit(&self, video: &Video, place: Place) {
+        if let Some(fitter) = &video.fitter {
+            fit::fill(fitter, &self.inside, place);
+        }
+    }
+
+    fn apply(&mut self, video: Video, now: Instant) {
+        let place = video.place;
         let to = place.placement;
         let (at, motion) = match &self.shown {
             Some(shown) if shown.at != to => (shown.at, Some(Motion::new(shown.at, to, now))),
             _ => (to, None),
         };
-        if let Some(cropper) = cropper {
-            fit::fill(cropper, &self.inside, place);
-        }
+        self.fit(&video, fit::on_the_way(place, at));
         let zorder = depth(place.z);
         if self.inside.property::<u32>("zorder") != zorder {
             self.inside.set_property("zorder", zorder);
         }
-        let shown = Shown { at, motion, place, is_card: cropper.is_none() };
-        let was_hidden = self.shown.replace(shown).is_none();
+        let was_hidden = self.shown.replace(Shown { video, at, motion }).is_none();
         if was_hidden {
             self.put(at);
             self.inside.set_property("alpha", 1.0);

@@ -170,7 +170,7 @@ fn request(bin: &gst::Bin, mixer: &gst::Element, index: usize, late: Duration) -
 }
 
 /// Has a compositor's pad show pictures in their own shape, at little cost.
-pub(crate) fn scale_cheaply(pad: &gst::Pad) {
+pub fn scale_cheaply(pad: &gst::Pad) {
     pad.set_property_from_str("sizing-policy", "keep-aspect-ratio");
     let mut scaling = gst_video::VideoConverterConfig::new();
     scaling.set_resampler_method(gst_video::VideoResamplerMethod::Linear);

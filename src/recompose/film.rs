@@ -90,8 +90,8 @@ impl Film {
                 pad.set_property("alpha", 0.0);
                 scale_cheaply(&pad);
                 movement::conduct(&pad, score, index)?;
-                if let Some(cropper) = self.inputs.last().and_then(|input| input.cropper.as_ref()) {
-                    movement::fit(cropper, &pad, score, index, begin);
+                if let Some(fitter) = self.inputs.last().and_then(|input| input.fitter.as_ref()) {
+                    movement::fit(fitter, &pad, score, index, begin);
                 }
             }
         }

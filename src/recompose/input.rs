@@ -6,10 +6,11 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::RecomposeError;
+use crate::elements::fitter::Fitter;
 use crate::media::Kind;
 use crate::media::description::{Descriptions, Values};
 use crate::media::readers::Readers;
-use crate::mix::{Encoding, cropper};
+use crate::mix::Encoding;
 
 /// How the names of all inputs begin.
 const NAME: &str = "input-";
@@ -18,8 +19,8 @@ const NAME: &str = "input-";
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) bin: gst::Bin,
-    /// What cuts off the edges of pictures.
-    pub(super) cropper: Option<gst::Element>,
+    /// What makes pictures fit.
+    pub(super) fitter: Option<Fitter>,
     readers: Readers,
 }
 
@@ -46,18 +47,16 @@ pub(super) fn decoded(
     bin.add(&decode).map_err(fail)?;
     let readers = Readers::hold(demux(&bin, path, codec.kind(), entry).map_err(fail)?.to_vec());
     let mut out = decode.static_pad("out").ok_or_else(missing)?;
-    let mut cutting = None;
-    if codec.kind() == Kind::Video {
-        let cuts = cropper().map_err(fail)?;
-        bin.add(&cuts).map_err(fail)?;
-        decode.link_pads(Some("out"), &cuts, Some("sink")).map_err(fail)?;
-        out = cuts.static_pad("src").ok_or_else(missing)?;
-        cutting = Some(cuts);
+    let fitter = (codec.kind() == Kind::Video).then(Fitter::default);
+    if let Some(fitter) = &fitter {
+        bin.add(fitter).map_err(fail)?;
+        decode.link_pads(Some("out"), fitter, Some("sink")).map_err(fail)?;
+        out = fitter.static_pad("src").ok_or_else(missing)?;
     }
     let out = gst::GhostPad::builder_with_target(&out).map_err(fail)?.name("out").build();
     place(out.upcast_ref(), begin);
     bin.add_pad(&out).map_err(fail)?;
-    Ok(Input { bin, cropper: cutting, readers })
+    Ok(Input { bin, fitter, readers })
 }
 
 /// Which of the recording's files an input of this name reads.

@@ -10,7 +10,8 @@ use gstreamer_controller::prelude::*;
 
 use super::RecomposeError;
 use super::score::Score;
-use crate::mix::layout::{Fit, Place, Placement};
+use crate::elements::fitter::Fitter;
+use crate::mix::layout::{Place, Placement};
 use crate::mix::{depth, fill};
 
 /// When the picture `number` shows: rounded as the compositor does.
@@ -31,20 +32,17 @@ pub(super) fn conduct(pad: &gst::Pad, score: &Score, index: usize) -> Result<(),
     bind(pad, "zorder", moves.iter().filter_map(|(at, place)| Some((*at, f64::from(depth((*place)?.z))))))
 }
 
-/// Has what passes `cropper` into `pad` fill its place as the score says. `begin` is when the file begins.
-pub(super) fn fit(cropper: &gst::Element, pad: &gst::Pad, score: &Score, index: usize, begin: gst::ClockTime) {
+/// Has what passes `fitter` into `pad` fill its place as the score says. `begin` is when the file begins.
+pub(super) fn fit(fitter: &Fitter, pad: &gst::Pad, score: &Score, index: usize, begin: gst::ClockTime) {
     let placed = moves(score, index).into_iter().filter_map(|(at, place)| Some((at, place?)));
     let placed: Vec<(gst::ClockTime, Place)> = placed.collect();
-    if placed.iter().all(|(_, place)| place.fit == Fit::Contain) {
-        return;
-    }
-    let Some(entry) = cropper.static_pad("sink") else { return };
-    let (cropper, pad) = (cropper.downgrade(), pad.downgrade());
+    let Some(entry) = fitter.static_pad("sink") else { return };
+    let (fitter, pad) = (fitter.downgrade(), pad.downgrade());
     entry.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         let pts = info.buffer().and_then(|buffer| buffer.pts());
-        if let (Some(pts), Some(cropper), Some(pad)) = (pts, cropper.upgrade(), pad.upgrade()) {
+        if let (Some(pts), Some(fitter), Some(pad)) = (pts, fitter.upgrade(), pad.upgrade()) {
             let now = placed.iter().rfind(|(at, _)| *at <= begin.saturating_add(pts)).or_else(|| placed.first());
-            now.into_iter().for_each(|(_, place)| fill(&cropper, &pad, *place));
+            now.into_iter().for_each(|(_, place)| fill(&fitter, &pad, *place));
         }
         gst::PadProbeReturn::Ok
     });

@@ -17,7 +17,7 @@ use crate::egress::format::Format;
 use crate::id::{MixName, ParticipantId};
 use crate::media::description::Values;
 use crate::mix::style::Assets;
-use crate::mix::{Mix, MixError, MixSettings, MixState, Placed};
+use crate::mix::{Decoders, Mix, MixError, MixSettings, MixState, Placed};
 
 /// How many mixes of a room may run at once: each encodes.
 const MOST_MIXES: usize = 8;
@@ -28,6 +28,8 @@ pub(super) struct Mixing {
     /// What they are.
     pub(super) known: Mixes,
     running: Vec<Running>,
+    /// They all decode with these.
+    decoders: Decoders,
     /// Those that are about to run.
     starting: Vec<MixName>,
     /// What is kept of `default`.
@@ -176,9 +178,10 @@ impl Actor {
         self.mixing.starting.push(name.clone());
         let title = format!("{name}-{}", self.pipeline.gst().name());
         let (descriptions, news) = (Arc::clone(&self.context.descriptions), self.recordings.news.clone());
-        let name = name.clone();
+        let (name, decoders) = (name.clone(), self.mixing.decoders.clone());
         tokio::spawn(async move {
-            let started = tokio::time::timeout(START_WITHIN, Mix::start(&title, settings, &descriptions)).await;
+            let start = Mix::start_sharing(&title, settings, &descriptions, &decoders);
+            let started = tokio::time::timeout(START_WITHIN, start).await;
             let started = started.unwrap_or(Err(MixError::Ended)).map(|mix| (mix, values));
             let _ = news.send(News::Mix(name, started)).await;
         });
