@@ -84,7 +84,7 @@ pub(crate) fn make(films: &[PathBuf], seconds: u32, output: &Path) {
 
 /// What is built in, but for the preset of the encoder, which the figure names.
 fn ultrafast() -> Descriptions {
-    let name = "encode/h264.launch";
+    let name = "encode/h264-x264.launch";
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name));
     let text = text.expect("a description").replace("speed-preset=superfast", "speed-preset=ultrafast");
     assert!(text.contains("ultrafast"), "{text}");
