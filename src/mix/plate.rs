@@ -79,6 +79,16 @@ impl Plate {
     }
 }
 
+/// A round plate with a mark, around a point.
+pub(super) fn badge(context: &Context, x: f64, y: f64, radius: f64) -> Result<(), cairo::Error> {
+    context.new_sub_path();
+    context.arc(x, y, radius, 0.0, std::f64::consts::TAU);
+    context.set_source_rgb(PLATE.0, PLATE.1, PLATE.2);
+    context.fill()?;
+    context.set_source_rgb(MUTED.0, MUTED.1, MUTED.2);
+    microphone(context, x - radius * 0.68, y - radius * 0.68, radius * 1.36)
+}
+
 /// A microphone that is crossed out, in a square.
 fn microphone(context: &Context, x: f64, y: f64, side: f64) -> Result<(), cairo::Error> {
     let centre = x + side / 2.0;

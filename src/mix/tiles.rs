@@ -5,7 +5,7 @@ use cairo::{Context, Format, ImageSurface};
 
 use super::layout::{Placement, Size};
 use super::lettering::{Hand, Lettering};
-use super::plate::{Plate, round_rectangle};
+use super::plate::{badge, round_rectangle};
 use super::style::{Background, Look};
 
 /// Red, green and blue from 0 to 1.
@@ -56,7 +56,7 @@ pub(crate) fn draw(canvas: Size, look: &Look, tiles: &[Tile]) -> Result<Vec<u8>,
             paint(&context, ground(look))?;
         }
         for tile in tiles {
-            draw_tile(&context, canvas, look, tile)?;
+            draw_tile(&context, look, tile)?;
         }
     }
     surface.flush();
@@ -64,9 +64,8 @@ pub(crate) fn draw(canvas: Size, look: &Look, tiles: &[Tile]) -> Result<Vec<u8>,
     surface.data().map(|data| data.to_vec()).map_err(|_| cairo::Error::SurfaceFinished)
 }
 
-fn draw_tile(context: &Context, canvas: Size, look: &Look, tile: &Tile) -> Result<(), cairo::Error> {
+fn draw_tile(context: &Context, look: &Look, tile: &Tile) -> Result<(), cairo::Error> {
     let Placement { x, y, width, height } = tile.placement;
-    let size = Size { width, height };
     let (x, y, width, height) = (f64::from(x), f64::from(y), f64::from(width), f64::from(height));
     let gap = if look.style.gap > 0 { 0.0 } else { GAP };
     context.save()?;
@@ -87,9 +86,8 @@ fn draw_tile(context: &Context, canvas: Size, look: &Look, tile: &Tile) -> Resul
     Lettering::new(context, &initials(&tile.name), hand)?.draw_around(context, centre_x, centre_y);
     let hand = Hand { size: height * 0.085, bold: false, room: width * 0.9, lines: false };
     Lettering::new(context, &tile.name, hand)?.draw_around(context, centre_x, y + height * 0.8);
-    let is_marked = tile.muted && look.style.mute_marks;
-    if let Some(plate) = Plate::of(None, is_marked, canvas, size, look.style.radius) {
-        plate.draw(context, x + f64::from(plate.margin), y + height - f64::from(plate.margin))?;
+    if tile.muted && look.style.mute_marks {
+        badge(context, centre_x + radius * 0.75, centre_y + radius * 0.75, (radius * 0.45).max(6.0))?;
     }
     context.restore()
 }

@@ -63,7 +63,7 @@ impl Canvas {
         let ahead = late.saturating_sub(EARLY);
         // The only one there is, so far.
         if let Some(pad) = mixer.sink_pads().first() {
-            pad.set_offset(-i64::try_from(ahead.as_nanos()).unwrap_or(0));
+            bring_forward(pad, ahead);
         }
         let slots = (0..slots).map(|index| request(&bin, &mixer, index, late)).collect::<Result<_, _>>()?;
         let (look, due) = (Look::default(), VecDeque::new());
@@ -133,6 +133,20 @@ impl Canvas {
     pub(super) fn is_up_to_date(&self, now: Instant) -> bool {
         self.due.is_empty() && now >= self.drawn_at + self.late.saturating_sub(self.ahead) + DRAWING
     }
+}
+
+/// Makes what comes to `pad` earlier. An offset of the pad would do the same, but the mixer aborts the process where that leads
+/// to before the beginning.
+fn bring_forward(pad: &gst::Pad, by: Duration) {
+    let by = gst::ClockTime::from_nseconds(u64::try_from(by.as_nanos()).unwrap_or(0));
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(buffer) = info.buffer_mut()
+            && let Some(pts) = buffer.pts()
+        {
+            buffer.make_mut().set_pts(pts.saturating_sub(by));
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Where `z` is among the compositor's pads. The tiles are below all.
