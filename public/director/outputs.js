@@ -88,7 +88,7 @@ export class OutputList {
       link.href = url;
       link.setAttribute('aria-label', `Open ${what}`);
       setText(part(copy, '.unseen'), ` of ${what}`);
-      copy.addEventListener('click', () => copyAddress(address, part(copy, '.words')));
+      copy.addEventListener('click', () => copyAddress(address, part(copy, '.copy-words')));
     }
     const stop = part(row, '.stop');
     stop.setAttribute('aria-label', `Stop ${what}`);
