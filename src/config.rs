@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 
 mod encoder;
 mod hls;
+mod outputs;
 mod secret;
 mod upload;
 
 pub use encoder::Encoder;
 pub use hls::Hls;
+pub use outputs::{BadPlace, Outputs, Place};
 pub use secret::Secret;
 pub use upload::Upload;
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub disk: Disk,
     /// Where finished recordings go.
     pub upload: Upload,
+    /// Where outputs may go.
+    pub outputs: Outputs,
     /// What is written to standard error.
     pub log: Log,
 }
@@ -226,6 +230,7 @@ impl Default for Config {
             recording: Recording { pre_roll_seconds: 0, pre_roll_mix: true },
             disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
             upload: Upload::default(),
+            outputs: Outputs::default(),
             log: Log { filter: "info".into(), json: false },
         }
     }
@@ -325,6 +330,7 @@ impl Config {
             }
         }
         self.hls.check()?;
+        self.outputs.check()?;
         self.upload.check()
     }
 }
@@ -356,6 +362,8 @@ mod tests {
             ("[hls]\nretention_seconds = 15", "8 times"),
             ("[disk]\nstop_mb = 5000", "none be less"),
             ("[ice]\nstun = [\"example.org\"]", "stun:host:port"),
+            ("[outputs]\nallow = [\"rtmp://a\"]", "is no place"),
+            ("[outputs]\nlisten_port_min = 0", "both"),
             ("[upload]\nurl = \"bucket\"", "s3://bucket/prefix"),
             ("[upload]\nsecret_access_key = 7300", "quotes"),
         ] {

@@ -20,9 +20,11 @@ use crate::check;
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
 use crate::egress::hls::Shelves;
+use crate::egress::outputs::{PATIENCE, Reach};
 use crate::egress::recovery;
 use crate::egress::retention::{self, Keep};
 use crate::egress::upload::Uploader;
+use crate::elements::dial;
 use crate::http::Api;
 use crate::http::origin::Origins;
 use crate::media::description::Descriptions;
@@ -52,6 +54,13 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
     let catalogue = Catalogue::open(&config.recordings)
         .await
         .with_context(|| format!("the folder of recordings, {}, cannot be used", config.recordings.display()))?;
+    let reach = Reach::from(config.outputs.clone());
+    let dialled = reach.clone();
+    dial::keep_to(dial::Rules {
+        allows: Box::new(move |host, address| dialled.allows(host, address)),
+        authorities: config.outputs.ca_file.clone(),
+        patience: PATIENCE,
+    })?;
     let uploader = Uploader::new(&config.upload, &config.recordings)?;
     let catalogue = catalogue.keeping(config.disk.stop_mb.saturating_mul(1_000_000));
     let catalogue = Arc::new(if uploader.is_some() { catalogue.with_uploads() } else { catalogue });
@@ -71,6 +80,7 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         catalogue,
         shelves,
         config: Arc::clone(&config),
+        reach,
     }));
     let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), config: Arc::clone(&config) });
     let service = layer.layer(routes);

@@ -154,7 +154,7 @@ fn who_asks_for_what_is_not_there_is_told_so() {
         for (path, status, code) in [
             ("coffee/mixes/default/snapshot.jpg", 404, "no_such_room"),
             ("tea/mixes/mosaic/snapshot.jpg", 404, "no_such_mix"),
-            ("tea/mixes/a%2fb/snapshot.jpg", 404, "no_such_mix"),
+            ("tea/mixes/a%2fb/snapshot.jpg", 400, "bad_mix"),
             ("tea/mixes/default/snapshot.jpg?width=0", 400, "bad_query"),
             ("tea/mixes/default/snapshot.jpg?width=wide", 400, "bad_query"),
             ("tea/mixes/default/snapshot.png", 404, "not_found"),

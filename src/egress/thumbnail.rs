@@ -60,14 +60,9 @@ fn build(media: &Path) -> Result<(gst::Pipeline, gst_app::AppSink, Readers), gst
     let decode = make("decodebin").build()?;
     let convert = make("videoconvert").build()?;
     let scale = make("videoscale").build()?;
-    let size = gst::Caps::builder("video/x-raw")
-        .field("width", WIDTH)
-        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-        // JPEG has full range, where video has not: otherwise black is grey.
-        .field("format", "I420")
-        .field("colorimetry", "1:4:0:0")
-        .build();
-    let size = make("capsfilter").property("caps", size).build()?;
+    let size =
+        gst::Caps::builder("video/x-raw").field("width", WIDTH).field("pixel-aspect-ratio", gst::Fraction::new(1, 1));
+    let size = make("capsfilter").property("caps", size.build()).build()?;
     let encode = make("jpegenc").build()?;
     let sink = gst_app::AppSink::builder().sync(false).max_buffers(1).build();
     let pipeline = gst::Pipeline::new();

@@ -23,6 +23,7 @@ use warp::reply::Response;
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
 use crate::egress::hls::Shelves;
+use crate::egress::outputs::Reach;
 use crate::room::Registry;
 
 /// What the routes need.
@@ -36,6 +37,8 @@ pub struct Api {
     pub shelves: Shelves,
     /// What the operator set.
     pub config: Arc<Config>,
+    /// Where outputs may go.
+    pub reach: Reach,
 }
 
 /// Every route, with errors as JSON `{code, message}`.

@@ -232,7 +232,7 @@ mod tests {
                 "it gave 0 pictures",
             ),
             (
-                "videoconvert name=in ! x264enc tune=zerolatency key-int-max=1000 ! identity name=out",
+                "videoconvert name=in ! x264enc tune=zerolatency ! capsfilter name=out caps=video/x-h264,stream-format=avc",
                 "no keyframe with parameter sets",
             ),
         ] {

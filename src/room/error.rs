@@ -207,9 +207,6 @@ pub enum OutputError {
     /// There is no such output.
     #[error("there is no output {0} in this room: see GET …/outputs")]
     Unknown(OutputId),
-    /// It cannot be had.
-    #[error("{0}")]
-    Refused(String),
     /// There is no such mix to be given away.
     #[error(transparent)]
     Mix(#[from] MixesError),

@@ -6,6 +6,7 @@
 mod destination;
 mod keep;
 mod pipeline;
+mod reach;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,6 +15,8 @@ use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
 pub use destination::{BadDestination, Destination};
+pub use keep::PATIENCE;
+pub use reach::{Reach, Unreachable};
 
 use super::hls::{self, Shelf, Shelves};
 use super::manifest::unix_ms;
@@ -46,6 +49,14 @@ enum Way {
 }
 
 impl Way {
+    /// What is said of it, without its secrets.
+    fn conceal(&self, text: String) -> String {
+        match self {
+            Self::Push(destination) => destination.conceal(&text),
+            Self::Hls { .. } => text,
+        }
+    }
+
     fn end(&self) {
         if let Self::Hls { shelf, .. } = self {
             shelf.end();
