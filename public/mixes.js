@@ -4,7 +4,7 @@ import { call } from './api.js';
 
 /**
  * @typedef {{ participant: string, x: number, y: number, width: number, height: number, video: boolean }} Placed
- * @typedef {Record<string, any>} Style  what is not offered here stays as it is
+ * @typedef {Record<string, any>} Style  see docs/layouts.md
  *
  * @typedef {object} Mix
  * @property {string} name
@@ -19,7 +19,7 @@ import { call } from './api.js';
  * @property {string[]} hide
  * @property {string[]} pins
  * @property {Record<string, string>} labels
- * @property {Style} [style]  servers that can do nothing about looks have none
+ * @property {Style} style
  * @property {Placed[]} placements  who is where, while it runs
  *
  * @typedef {Partial<Pick<Mix, 'layout' | 'include' | 'exclude' | 'hide' | 'pins' | 'labels' | 'style'>>} Change

@@ -90,7 +90,7 @@ export class Cast {
 
   /** @param {HTMLInputElement} label @param {Person} person */
   #wireLabel(label, person) {
-    label.placeholder = person.name;
+    label.placeholder = 'Another name';
     label.title = 'What is shown instead of the name';
     label.setAttribute('aria-label', `Name shown for ${person.name}`);
     label.addEventListener('change', () => {

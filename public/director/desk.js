@@ -55,7 +55,7 @@ export class Desk extends EventTarget {
   get mixes() {
     const first = this.#said.filter(({ name }) => name === DEFAULT);
     return [...first, ...this.#said.filter((mix) => !first.includes(mix))].map((mix) =>
-      this.#pending.reduce((sofar, { name, change, early }) => (name === mix.name && early ? { ...sofar, ...change } : sofar), mix),
+      this.#pending.reduce((sofar, { name, change, early }) => (name === mix.name && early ? changed(sofar, change) : sofar), mix),
     );
   }
 
@@ -79,7 +79,7 @@ export class Desk extends EventTarget {
     const name = this.#chosen;
     const last = this.#pending.at(-1);
     // The first may be on its way.
-    if (last?.name === name && last.early === early && (this.#pending.length > 1 || !this.#sending)) Object.assign(last.change, change);
+    if (last?.name === name && last.early === early && (this.#pending.length > 1 || !this.#sending)) last.change = changed(last.change, change);
     else this.#pending.push({ name, change, early });
     this.#tell('change');
     void this.#send();
@@ -185,3 +185,12 @@ export class Desk extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
+
+/**
+ * What becomes of something by a change. Of a style, too, only those parts change that are named.
+ * @template {Change} T
+ * @param {T} was
+ * @param {Change} change
+ * @returns {T}
+ */
+const changed = (was, change) => ({ ...was, ...change, ...(change.style && { style: { ...was.style, ...change.style } }) });

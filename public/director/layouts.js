@@ -34,10 +34,11 @@ export function pictogram(boxes) {
   const svg = document.createElementNS(space, 'svg');
   svg.setAttribute('viewBox', '0 0 32 18');
   svg.setAttribute('aria-hidden', 'true');
-  for (const [index, [x, y, width, height]] of boxes.entries()) {
+  const [[left, top, wide, high]] = boxes;
+  for (const [x, y, width, height] of boxes) {
     const rect = document.createElementNS(space, 'rect');
-    const attributes = { x, y, width, height, rx: 1.2, class: index > 0 && x > boxes[0][0] && y > boxes[0][1] && x + width < boxes[0][0] + boxes[0][2] ? 'over' : '' };
-    for (const [key, value] of Object.entries(attributes)) if (value !== '') rect.setAttribute(key, String(value));
+    for (const [key, value] of Object.entries({ x, y, width, height, rx: 1.2 })) rect.setAttribute(key, String(value));
+    rect.classList.toggle('over', x > left && y > top && x + width < left + wide && y + height < top + high);
     svg.append(rect);
   }
   return svg;

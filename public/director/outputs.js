@@ -62,9 +62,10 @@ export class OutputList {
     }
     byId('outputs-none').hidden = outputs.length > 0;
     const served = outputs.some(({ kind, mix: of }) => kind === 'hls' && of === mix?.name);
-    this.#hls.disabled = served || this.#begins !== null;
+    this.#hls.hidden = served;
+    this.#hls.disabled = this.#begins !== null;
     this.#push.disabled = this.#begins !== null;
-    setText(this.#hls, this.#begins === 'hls' ? 'Starting…' : served ? `${mix?.name} is served by HLS` : `Serve ${mix?.name ?? 'it'} by HLS`);
+    setText(this.#hls, this.#begins === 'hls' ? 'Starting…' : `Serve ${mix?.name ?? 'it'} by HLS`);
     setText(this.#push, this.#begins === 'push' ? 'Starting…' : 'Push');
   }
 
@@ -86,8 +87,8 @@ export class OutputList {
     if (served) {
       link.href = url;
       link.setAttribute('aria-label', `Open ${what}`);
-      copy.setAttribute('aria-label', `Copy the address of ${what}`);
-      copy.addEventListener('click', () => copyAddress(address, copy));
+      setText(part(copy, '.unseen'), ` of ${what}`);
+      copy.addEventListener('click', () => copyAddress(address, part(copy, '.copy-words')));
     }
     const stop = part(row, '.stop');
     stop.setAttribute('aria-label', `Stop ${what}`);
@@ -122,6 +123,7 @@ export class OutputList {
     try {
       await this.#desk.start({ kind, ...pushed });
       if (kind === 'push') this.reset();
+      else byId('outputs-title').focus();
     } catch (error) {
       const { message } = /** @type {Error} */ (error);
       say(this.#wrong, message, kind === 'push' ? this.#url : undefined);
@@ -146,12 +148,12 @@ export class OutputList {
   }
 }
 
-/** @param {string} address @param {HTMLElement} button  that says what came of it */
-async function copyAddress(address, button) {
+/** @param {string} address @param {HTMLElement} says  what came of it */
+async function copyAddress(address, says) {
   const words = await navigator.clipboard.writeText(address).then(
     () => 'Copied',
     () => 'Could not be copied',
   );
-  setText(button, words);
-  setTimeout(() => setText(button, 'Copy address'), COPIED_MS);
+  setText(says, words);
+  setTimeout(() => setText(says, 'Copy address'), COPIED_MS);
 }

@@ -27,7 +27,7 @@ export class Sketch {
    */
   render(mix, people) {
     this.#frame.style.setProperty('--ratio', String(mix.width / mix.height));
-    const { background, radius = 0 } = mix.style ?? {};
+    const { background, radius } = mix.style;
     this.#frame.style.setProperty('--ground-of-mix', typeof background === 'string' && background.startsWith('#') ? background : '');
     this.#frame.style.setProperty('--corner', String(radius / mix.height));
     this.#frame.classList.toggle('idle', !mix.running);

@@ -35,16 +35,14 @@ export class StyleForm {
     this.#colour.addEventListener('input', () => this.#change({ background: this.#colour.value }));
     this.#image.addEventListener('change', () => this.#image.value.trim() && this.#change({ background: this.#image.value.trim() }));
     this.#labels.addEventListener('change', () => this.#change({ labels: this.#labels.checked }));
-    this.#mutes.addEventListener('change', () => this.#change({ [this.#muteKey]: this.#mutes.checked }));
+    this.#mutes.addEventListener('change', () => this.#change({ mute_marks: this.#mutes.checked }));
     this.#clock.addEventListener('change', () => this.#change({ clock: this.#clock.checked ? CLOCK : null }));
   }
 
   /** @param {Mix} mix */
   render(mix) {
     const { style } = mix;
-    byId('style-section').hidden = !style;
-    if (!style) return;
-    for (const [input, value] of /** @type {[HTMLInputElement, number][]} */ ([[this.#gap, style.gap ?? 0], [this.#radius, style.radius ?? 0]])) {
+    for (const [input, value] of /** @type {[HTMLInputElement, number][]} */ ([[this.#gap, style.gap], [this.#radius, style.radius]])) {
       // Programs may say more than is offered here.
       if (value > Number(input.max)) input.max = String(value);
       if (Number(input.value) !== value) input.value = String(value);
@@ -60,18 +58,13 @@ export class StyleForm {
     if (is === 'colour') this.#colour.value = background;
     if (document.activeElement !== this.#image) this.#image.value = is === 'image' ? background : '';
     this.#labels.checked = Boolean(style.labels);
-    this.#mutes.checked = Boolean(style[this.#muteKey]);
+    this.#mutes.checked = Boolean(style.mute_marks);
     this.#clock.checked = Boolean(style.clock);
   }
 
   /** @param {string} words  nothing is wrong if there are none */
   refuse(words) {
     say(this.#wrong, words);
-  }
-
-  /** As the server spells it. */
-  get #muteKey() {
-    return 'mute_marks' in (this.#desk.mix?.style ?? {}) ? 'mute_marks' : 'muteMarks';
   }
 
   /** @param {string} what */
@@ -84,9 +77,8 @@ export class StyleForm {
     if (what === 'image') this.#image.focus();
   }
 
-  /** @param {Style} part */
-  #change(part) {
-    const { mix } = this.#desk;
-    if (mix?.style) this.#desk.change({ style: { ...mix.style, ...part } });
+  /** @param {Style} style  what of it changes */
+  #change(style) {
+    this.#desk.change({ style });
   }
 }
