@@ -6,7 +6,8 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::judge::{Recording, Rect, is_like, locate};
+use common::hum::{Fault, faults};
+use common::judge::{Recording, Rect, is_like, listen, locate};
 use common::source::Look;
 
 const LEFT: Rect = Rect { x: 0, y: 0, width: 320, height: 240 };
@@ -139,4 +140,56 @@ fn tiles_are_found_by_their_colour() {
     assert!(near(before[0], LEFT) && near(before[1], RIGHT) && before[2].is_none(), "{before:?}");
     let after = locate(&path, 3.5, &looks);
     assert!(after[0].is_none() && near(after[1], RIGHT), "{after:?}");
+}
+
+const HUM: f64 = 3000.0;
+
+/// Two seconds of somebody who hums while another beeps.
+fn hum() -> Vec<f32> {
+    let tone = |pitch: f64, at: usize| (std::f64::consts::TAU * pitch * at as f64 / 48_000.0).sin() * 0.1;
+    let beep = |at: usize| if at % 24_000 < 4800 { tone(2200.0, at) } else { 0.0 };
+    (0..96_000).map(|at| (tone(HUM, at) + beep(at)) as f32).collect()
+}
+
+#[test]
+fn a_tone_without_a_fault_has_none_also_after_two_codecs() {
+    let sound = hum();
+    assert_eq!(faults(&sound, HUM), []);
+    let folder = tempfile::tempdir().expect("a directory");
+    let [raw, coded, again] = ["a.raw", "b.opus", "c.m4a"].map(|name| folder.path().join(name));
+    let bytes: Vec<u8> = sound.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    std::fs::write(&raw, bytes).expect("written");
+    let ffmpeg = |options: &[&str], from: &Path, more: &[&str], to: &Path| {
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error"]).args(options).arg("-i").arg(from).args(more).arg(to);
+        assert!(command.status().expect("ffmpeg runs").success());
+    };
+    ffmpeg(&["-f", "f32le", "-ar", "48000", "-ac", "1"], &raw, &["-c:a", "libopus"], &coded);
+    ffmpeg(&[], &coded, &["-c:a", "aac", "-b:a", "128k"], &again);
+    // Codecs need a moment to find the tone, and to let go of it.
+    let heard = listen(&again);
+    assert_eq!(faults(&heard[9600..heard.len() - 9600], HUM), []);
+}
+
+#[test]
+fn holes_and_jumps_in_a_tone_are_found_where_they_are() {
+    let near = |at: f64| (0.97..1.03).contains(&at);
+    // Ten milliseconds of nothing, as where a packet was lost.
+    let mut holed = hum();
+    holed[48_000..48_480].fill(0.0);
+    let found = faults(&holed, HUM);
+    assert!(found.iter().any(|fault| matches!(fault, Fault::Hole { at, .. } if near(*at))), "{found:?}");
+    // Two samples left out, or two too many: 42 microseconds.
+    for (from, to) in [(48_000, 48_002), (48_002, 48_000)] {
+        let sound = hum();
+        let broken = [&sound[..from], &sound[to..]].concat();
+        let found = faults(&broken, HUM);
+        let is_it = |fault: &Fault| matches!(fault, Fault::Jump { at, samples } if near(*at) && samples.abs() > 1.4);
+        assert!(found.len() == 1 && found.iter().all(is_it), "{found:?}");
+    }
+    // Twice as loud for a moment, as where two packets are mixed.
+    let mut doubled = hum();
+    doubled[48_000..48_960].iter_mut().for_each(|sample| *sample *= 2.0);
+    assert!(matches!(faults(&doubled, HUM)[..], [Fault::Hole { at, .. }] if near(at)), "{:?}", faults(&doubled, HUM));
+    assert!(!faults(&vec![0.0; 48_000], HUM).is_empty(), "silence is no tone");
 }

@@ -12,7 +12,7 @@ use crate::common::native::{Endpoint, Native};
 use crate::common::relay::Relay;
 use crate::common::replay::Clip;
 use crate::common::server::Server;
-use crate::common::source::{self, Look};
+use crate::common::source::{self, Look, Manner};
 
 /// A person who sends picture and sound.
 #[derive(Debug)]
@@ -26,6 +26,9 @@ pub(crate) struct Person {
 pub(crate) enum Sends {
     /// Flashes and beeps, by the straight way.
     Straight,
+    /// The same in some manner.
+    #[allow(dead_code, reason = "the bench of streams needs it")]
+    In(Manner),
     /// The same by way of a relay.
     Over(Arc<Relay>),
     /// What was encoded before.
@@ -63,10 +66,20 @@ impl Scene {
 
     /// One person more.
     pub(crate) async fn enter(&mut self, sends: Sends) {
-        let index = self.people.len();
-        let native = Native::join(&self.server, "tea", &format!("p{index}"), index).await;
+        self.enter_as(self.people.len(), sends).await;
+    }
+
+    /// One person more, who has a look of this number.
+    pub(crate) async fn enter_as(&mut self, look: usize, sends: Sends) {
+        let native = Native::join(&self.server, "tea", &format!("p{look}"), look).await;
+        self.let_in(native, sends).await;
+    }
+
+    /// Somebody who has joined.
+    pub(crate) async fn let_in(&mut self, native: Native, sends: Sends) {
         let sending = match sends {
             Sends::Straight => native.publish("send-1").await,
+            Sends::In(manner) => native.publish_in("send-1", manner).await,
             Sends::Over(relay) => native.publish_over("send-1", relay).await,
             Sends::Clip(clip) => native.replay("send-1", clip).await,
         };

@@ -6,6 +6,7 @@
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
+pub mod dial;
 mod extensions;
 pub mod forwarder;
 pub mod gather;

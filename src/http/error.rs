@@ -33,6 +33,17 @@ pub(super) fn of_field(status: StatusCode, code: &str, message: &str, field: Opt
     warp::reply::with_status(warp::reply::json(&Body { code, message, field }), status).into_response()
 }
 
+/// The field that a message about a body is about: such messages begin with it, and then say what it is, has or does.
+/// `fields` are those that there are at the top.
+pub(super) fn field_of<'a>(message: &'a str, fields: &[&str]) -> Option<&'a str> {
+    const VERBS: [&str; 9] =
+        [" is ", " are ", " has ", " have ", " says ", " sets ", " names ", " cannot ", " begins "];
+    let end = VERBS.iter().filter_map(|verb| message.find(verb)).min()?;
+    // What it is now may stand behind it.
+    let field = message[..end].split(" \"").next()?;
+    fields.contains(&field.split('.').next()?).then_some(field)
+}
+
 /// Something of ours failed.
 pub(super) fn internal(message: &str) -> Response {
     tracing::error!(message, "a request failed");
@@ -71,4 +82,24 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
             (StatusCode::BAD_REQUEST, "bad_request", "the request was not understood")
         };
     Ok(reply(status, code, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_begins_with_its_field() {
+        let fields = ["url", "layout"];
+        for (message, field) in [
+            ("url has no host", Some("url")),
+            ("url begins with \"http\": use rtmp", Some("url")),
+            ("layout \"mosaic\" is unknown: use one of grid", Some("layout")),
+            ("layout.regions.a b.width is -1: use a whole number", Some("layout.regions.a b.width")),
+            ("the body is no output", None),
+            ("nothing", None),
+        ] {
+            assert_eq!(field_of(message, &fields), field, "{message}");
+        }
+    }
 }

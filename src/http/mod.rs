@@ -10,6 +10,7 @@ pub mod origin;
 mod outputs;
 mod page;
 mod recordings;
+mod snapshots;
 mod whep;
 mod whip;
 
@@ -22,6 +23,7 @@ use warp::reply::Response;
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
 use crate::egress::hls::Shelves;
+use crate::egress::outputs::Reach;
 use crate::room::Registry;
 
 /// What the routes need.
@@ -35,6 +37,8 @@ pub struct Api {
     pub shelves: Shelves,
     /// What the operator set.
     pub config: Arc<Config>,
+    /// Where outputs may go.
+    pub reach: Reach,
 }
 
 /// Every route, with errors as JSON `{code, message}`.
@@ -49,6 +53,8 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(outputs::routes(api.clone()))
         .unify()
         .or(mixes::routes(api.clone()))
+        .unify()
+        .or(snapshots::routes(api.clone()))
         .unify()
         .or(whep::routes(api.clone()))
         .unify()

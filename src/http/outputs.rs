@@ -7,23 +7,27 @@
 //! | `GET /api/v1/rooms/{room}/outputs/{id}` | the output |
 //! | `DELETE /api/v1/rooms/{room}/outputs/{id}` | the output, which has ended |
 //!
-//! An output is what [`Status`](crate::egress::outputs::Status) says; keys are not in it.
+//! An output is what [`Status`](crate::egress::outputs::Status) says; keys are not in it. What a body has wrong is 400
+//! with the `field`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use warp::Filter;
 use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
 use super::{Api, body, error, mixes};
-use crate::egress::outputs::{Destination, Target};
+use crate::egress::outputs::{Destination, Reach, Target, Unreachable};
 use crate::id::{MixName, OutputId, RoomName};
 use crate::mix::layout::Layout;
-use crate::room::{OutputError, Pick, RoomHandle, WantedOutput};
+use crate::room::{MixesError, OutputError, Pick, RoomHandle, WantedOutput};
 
 pub(super) fn routes(
     api: Api,
@@ -43,45 +47,103 @@ async fn start(room: String, body: Bytes, api: Api) -> Response {
         Ok(room) => room,
         Err(error) => return refusal(&error),
     };
-    let started = match wanted(&body) {
-        Ok(wanted) => room.start_output(wanted).await,
-        Err(reason) => Err(OutputError::Refused(reason)),
+    let wanted = match wanted(&body, &api.reach) {
+        Ok(wanted) => wanted,
+        Err(wrong) => return wrong.answer(),
     };
-    match started {
+    if let Target::Push(destination) = &wanted.target {
+        // A name that cannot be found may be found later: then it is looked up again.
+        let looked_up = tokio::time::timeout(LOOK_UP, destination.look_up()).await;
+        if let Ok(Err(error @ Unreachable::Forbidden(_))) = looked_up {
+            return Wrong::in_field("url", &error).answer();
+        }
+    }
+    match room.start_output(wanted).await {
         Ok(status) => warp::reply::with_status(warp::reply::json(&status), StatusCode::CREATED).into_response(),
         Err(error) => refusal(&error),
     }
 }
 
+/// How long somebody who asks waits for a name to be looked up.
+const LOOK_UP: Duration = Duration::from_secs(2);
+
+/// What a body may say.
+const FIELDS: [&str; 4] = ["kind", "url", "mix", "layout"];
+
 /// What a body asks for.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Asked {
-    kind: String,
-    url: Option<String>,
-    mix: Option<String>,
+    #[serde(default)]
+    kind: Value,
+    #[serde(default)]
+    url: Value,
+    #[serde(default)]
+    mix: Value,
     /// As it is written: a value of the library would forget the order of regions.
     layout: Option<Box<RawValue>>,
 }
 
+/// Why a body is of no use.
+#[derive(Debug)]
+struct Wrong {
+    field: Option<String>,
+    message: String,
+}
+
+impl Wrong {
+    fn in_field(field: &str, message: &impl ToString) -> Self {
+        let message = message.to_string();
+        let deeper = error::field_of(&message, &[field]).unwrap_or(field).to_owned();
+        Self { field: Some(deeper), message }
+    }
+
+    fn as_a_whole(message: String) -> Self {
+        Self { field: None, message }
+    }
+
+    fn answer(&self) -> Response {
+        error::of_field(StatusCode::BAD_REQUEST, "bad_output", &self.message, self.field.as_deref())
+    }
+}
+
 /// Reads a body. What it says of one that it cannot use never repeats it: there may be a key in it.
-fn wanted(body: &[u8]) -> Result<WantedOutput, String> {
-    let asked: Asked = serde_json::from_slice(body).map_err(|error| {
+fn wanted(body: &[u8], reach: &Reach) -> Result<WantedOutput, Wrong> {
+    let unread = |error: serde_json::Error| {
         let (line, column) = (error.line(), error.column());
-        format!(
-            "the body is no output, at line {line}, column {column}: send kind, and url or layout where wanted, as text"
-        )
-    })?;
-    let target = match (asked.kind.as_str(), asked.url) {
-        ("hls", None) => Target::Hls,
-        ("hls", Some(_)) => return Err("url is nothing for the kind hls: leave it out, or use the kind push".into()),
-        ("push", Some(url)) => Target::Push(Destination::parse(&url).map_err(|error| error.to_string())?),
-        ("push", None) => return Err("url is missing: say where to push to".into()),
-        _ => return Err("kind is none of push and hls".into()),
+        Wrong::as_a_whole(format!(
+            "the body is no output, at line {line}, column {column}: send {{\"kind\": …}}, and url, mix or layout where wanted"
+        ))
+    };
+    let all: BTreeMap<String, Value> = serde_json::from_slice(body).map_err(unread)?;
+    if let Some(other) = all.keys().find(|key| !FIELDS.contains(&key.as_str())) {
+        // A word is a mistyped field; anything else may be what nobody should read.
+        let is_word = other.len() <= 20 && other.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let message = format!("there are {} and no other fields", FIELDS.join(", "));
+        return Err(Wrong { field: is_word.then(|| other.clone()), message });
+    }
+    let asked: Asked = serde_json::from_slice(body).map_err(unread)?;
+    let text = |field: &str, value: Value| match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        _ => Err(Wrong::in_field(field, &format!("{field} is no text"))),
+    };
+    let (url, mix) = (text("url", asked.url)?, text("mix", asked.mix)?);
+    let target = match (asked.kind.as_str(), url) {
+        (Some("hls"), None) => Target::Hls,
+        (Some("hls"), Some(_)) => {
+            return Err(Wrong::in_field("url", &"url is nothing for the kind hls: leave it out, or use the kind push"));
+        }
+        (Some("push"), Some(url)) => {
+            Target::Push(Destination::parse(&url, reach).map_err(|error| Wrong::in_field("url", &error))?)
+        }
+        (Some("push"), None) => return Err(Wrong::in_field("url", &"url is missing: say where to push to")),
+        _ => return Err(Wrong::in_field("kind", &"kind is none of push and hls")),
     };
     let layout = asked.layout.map(|layout| serde_json::from_str::<Layout>(layout.get())).transpose();
-    let mix = asked.mix.map(|mix| MixName::parse(&mix)).transpose().map_err(|error| format!("mix: {error}"))?;
-    Ok(WantedOutput { target, pick: Pick { mix, layout: layout.map_err(|error| error.to_string())? } })
+    let layout = layout.map_err(|error| Wrong::in_field("layout", &error))?;
+    let mix = mix.map(|mix| MixName::parse(&mix)).transpose();
+    let mix = mix.map_err(|error| Wrong::in_field("mix", &format!("mix: {error}")))?;
+    Ok(WantedOutput { target, pick: Pick { mix, layout } })
 }
 
 async fn list(room: String, api: Api) -> Response {
@@ -124,8 +186,10 @@ fn refusal(error: &OutputError) -> Response {
     let (status, code) = match error {
         OutputError::NoRoom(_) => (StatusCode::NOT_FOUND, "no_such_room"),
         OutputError::Unknown(_) => (StatusCode::NOT_FOUND, "no_such_output"),
+        OutputError::Mix(MixesError::Unknown(_)) => {
+            return error::of_field(StatusCode::NOT_FOUND, "no_such_mix", &error.to_string(), Some("mix"));
+        }
         OutputError::Mix(error) => return mixes::refused_as(error, "bad_output"),
-        OutputError::Refused(_) => (StatusCode::BAD_REQUEST, "bad_output"),
         OutputError::Served => (StatusCode::CONFLICT, "already_served"),
         OutputError::TooMany(_) => (StatusCode::CONFLICT, "too_many_outputs"),
         OutputError::Media(_) => (StatusCode::INTERNAL_SERVER_ERROR, "output_failed"),
@@ -137,36 +201,54 @@ fn refusal(error: &OutputError) -> Response {
 mod tests {
     use super::*;
 
+    fn read(body: &str) -> Result<WantedOutput, Wrong> {
+        wanted(body.as_bytes(), &Reach::default())
+    }
+
     #[test]
     fn what_can_be_had_is_taken() {
         assert!(matches!(
-            wanted(br#"{"kind": "hls"}"#),
+            read(r#"{"kind": "hls"}"#),
             Ok(WantedOutput { target: Target::Hls, pick: Pick { mix: None, layout: None } })
         ));
-        let pushed = wanted(br#"{"kind": "push", "url": "rtmp://a/b/c", "layout": "speaker"}"#);
+        let pushed = read(r#"{"kind": "push", "url": "rtmp://a/b/c", "layout": "speaker"}"#);
         assert!(matches!(
             pushed,
             Ok(WantedOutput { target: Target::Push(_), pick: Pick { mix: None, layout: Some(Layout::Speaker) } })
         ));
-        let named = wanted(br#"{"kind": "hls", "mix": "stage"}"#);
+        let named = read(r#"{"kind": "hls", "mix": "stage"}"#);
         assert!(matches!(named, Ok(WantedOutput { pick: Pick { mix: Some(_), layout: None }, .. })));
     }
 
     #[test]
     fn what_cannot_is_refused_by_its_field_and_without_its_secrets() {
-        for (body, said) in [
-            ("", "line 1"),
-            (r#"{"kind": "rtmp://a/b/s3cret"}"#, "kind"),
-            (r#"{"kind": "push", "rtmp://a/b/s3cret": 1}"#, "line 1"),
-            (r#"{"kind": "push"}"#, "url is missing"),
-            (r#"{"kind": "push", "url": "http://a/s3cret"}"#, "use rtmp, rtmps or srt"),
-            (r#"{"kind": "hls", "url": "rtmp://a/b/s3cret"}"#, "url is nothing"),
-            (r#"{"kind": "hls", "mix": "a b"}"#, "mix: the name of a mix"),
-            (r#"{"kind": "hls", "layout": "mosaic"}"#, "layout \"mosaic\""),
-            (r#"{"kind": "hls", "layout": {"regions": {"a": {"width": -1}}}}"#, "layout.regions.a.width"),
+        for (body, field, said) in [
+            ("", None, "line 1"),
+            ("[]", None, "line 1"),
+            ("null", None, "line 1"),
+            (r#"{"kind": "rtmp://a/b/s3cret"}"#, Some("kind"), "none of push and hls"),
+            ("{}", Some("kind"), "none of push and hls"),
+            (r#"{"kind": 7}"#, Some("kind"), "none of push and hls"),
+            (r#"{"kind": "push", "rtmp://a/b/s3cret": 1}"#, None, "no other fields"),
+            (r#"{"kind": "hls", "layuot": "grid"}"#, Some("layuot"), "no other fields"),
+            (r#"{"kind": "push"}"#, Some("url"), "url is missing"),
+            (r#"{"kind": "push", "url": ["rtmp://a/b/s3cret"]}"#, Some("url"), "no text"),
+            (r#"{"kind": "push", "url": "http://a/s3cret"}"#, Some("url"), "use rtmp, rtmps or srt"),
+            (r#"{"kind": "push", "url": "rtmp://169.254.169.254/a/s3cret"}"#, Some("url"), "may not go"),
+            (r#"{"kind": "hls", "url": "rtmp://a/b/s3cret"}"#, Some("url"), "url is nothing"),
+            (r#"{"kind": "hls", "mix": "a b"}"#, Some("mix"), "mix: the name of a mix"),
+            (r#"{"kind": "hls", "mix": 7}"#, Some("mix"), "no text"),
+            (r#"{"kind": "hls", "layout": "mosaic"}"#, Some("layout"), "layout \"mosaic\""),
+            (r#"{"kind": "hls", "layout": 7}"#, Some("layout"), "layout"),
+            (
+                r#"{"kind": "hls", "layout": {"regions": {"a": {"width": -1}}}}"#,
+                Some("layout.regions.a.width"),
+                "use a whole number",
+            ),
         ] {
-            let error = wanted(body.as_bytes()).expect_err(body);
-            assert!(error.contains(said) && !error.contains("s3cret"), "{body}: {error}");
+            let error = read(body).expect_err(body);
+            assert!(error.message.contains(said) && !error.message.contains("s3cret"), "{body}: {error:?}");
+            assert_eq!(error.field.as_deref(), field, "{body}: {error:?}");
         }
     }
 }

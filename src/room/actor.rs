@@ -18,6 +18,7 @@ use super::participant::Participant;
 use super::presence::Waiting;
 use super::recordings::{News, Recordings};
 use super::registry::RoomContext;
+use super::snapshots::Snapshots;
 use super::speakers::{self, Speakers};
 use super::view::{MAX_LOOKS, View};
 use super::viewers::Viewers;
@@ -47,6 +48,7 @@ pub(super) struct Actor {
     pub(super) outputs: Outputs,
     /// Before the pipeline, like participants.
     pub(super) viewers: Viewers,
+    pub(super) snapshots: Snapshots,
     pub(super) mixing: Mixing,
     pub(super) endpoints: EndpointContext,
     pub(super) pipeline: Pipeline,
@@ -94,6 +96,7 @@ impl Actor {
             recordings,
             outputs: Outputs::default(),
             viewers: Viewers::default(),
+            snapshots: Snapshots::default(),
             mixing: Mixing::default(),
             endpoints,
             pipeline,
@@ -136,6 +139,7 @@ impl Actor {
                 self.end_recordings();
                 self.end_outputs(None, "everybody has gone");
                 self.end_viewers(None, "everybody has gone");
+                self.end_snapshots(None, "everybody has gone");
                 if !self.recordings.is_active() {
                     break;
                 }
@@ -174,6 +178,7 @@ impl Actor {
             Command::MakeMix { name, change, reply } => drop(reply.send(self.make_mix(name, change))),
             Command::ChangeMix { name, change, reply } => drop(reply.send(self.change_mix(&name, change))),
             Command::ForgetMix { name, reply } => drop(reply.send(self.forget_mix(&name))),
+            Command::Snapshot { wanted, reply } => self.take_snapshot(&wanted, reply),
             Command::Close => self.close(),
         }
     }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::{JoinError, MixesError, OutputError, RecordingError, RequestError};
+use super::error::{JoinError, MixesError, OutputError, RecordingError, RequestError, SnapshotError};
 use super::event::Event;
 use super::mixes::{Change, Described};
 use super::model::{Look, Role, Source};
@@ -143,6 +144,13 @@ pub enum Command {
         name: MixName,
         /// Whether that was done.
         reply: oneshot::Sender<Result<(), MixesError>>,
+    },
+    /// Make a picture of a mix.
+    Snapshot {
+        /// Of which, and how wide.
+        wanted: super::snapshots::Wanted,
+        /// The JPEG, or why there is none.
+        reply: oneshot::Sender<Result<Bytes, SnapshotError>>,
     },
     /// Send everybody away and finalise what is being recorded.
     Close,

@@ -178,6 +178,26 @@ pub enum WatchError {
     Media(String),
 }
 
+/// Why there is no picture of a mix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// There is no such room.
+    #[error("there is no room {0:?}: somebody has to join it first")]
+    NoRoom(String),
+    /// The mix cannot be had.
+    #[error(transparent)]
+    Mix(#[from] MixesError),
+    /// There are as many as allowed.
+    #[error("too many pictures of this room are being made: try again in a moment")]
+    Busy,
+    /// It did not come in time.
+    #[error("the picture did not come in time: try again in a moment")]
+    Late,
+    /// Mixing or encoding could not start, or failed.
+    #[error("there is no picture: {0}")]
+    Media(String),
+}
+
 /// Why an output did not start or stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutputError {
@@ -187,9 +207,6 @@ pub enum OutputError {
     /// There is no such output.
     #[error("there is no output {0} in this room: see GET …/outputs")]
     Unknown(OutputId),
-    /// It cannot be had.
-    #[error("{0}")]
-    Refused(String),
     /// There is no such mix to be given away.
     #[error(transparent)]
     Mix(#[from] MixesError),

@@ -6,7 +6,7 @@
 //! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
 //! looks at what, and how large), `mixes` (what the mixes are). The task, `actor`, is spread over files by what it does: `presence` (who is here),
 //! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `directing`
-//! (how mixes change), `keeping` (what has been), `recordings`, `starting`, `outputs`, `watching`
+//! (how mixes change), `keeping` (what has been), `recordings`, `starting`, `outputs`, `snapshots`, `watching`
 //! (who sees a mix from outside).
 
 mod actor;
@@ -32,6 +32,7 @@ mod publication;
 mod recordings;
 mod registry;
 mod slots;
+mod snapshots;
 mod speakers;
 mod stage;
 mod starting;
@@ -40,6 +41,7 @@ mod view;
 mod viewers;
 mod watching;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::egress::format::Choice;
@@ -50,7 +52,7 @@ use crate::webrtc::sdp::Fragment;
 
 pub use chat::MAX_CHARACTERS as MAX_CHAT_CHARACTERS;
 pub use command::{Command, Done, Moderation, Newcomer, Reply, Request, Tracks, Wanted};
-pub use error::{JoinError, MixesError, OutputError, RecordingError, RequestError, WatchError};
+pub use error::{JoinError, MixesError, OutputError, RecordingError, RequestError, SnapshotError, WatchError};
 pub use event::{Event, Removal};
 pub use mixes::{Change as MixChange, Described as DescribedMix, Pick};
 pub use model::{
@@ -60,6 +62,7 @@ pub use model::{
 pub use outputs::Wanted as WantedOutput;
 pub use participant::MAX_ENDPOINTS;
 pub use registry::{Registry, RoomContext};
+pub use snapshots::Wanted as WantedSnapshot;
 pub use viewers::{Watch, Watching};
 
 /// How many commands wait for a room before those who send them wait.
@@ -176,6 +179,16 @@ impl RoomHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Outputs { reply }).await;
         answer.await.unwrap_or_default()
+    }
+
+    /// A picture of a mix of the room, as JPEG.
+    ///
+    /// # Errors
+    /// When there is no such mix, or it gives no picture in time.
+    pub async fn snapshot(&self, wanted: WantedSnapshot) -> Result<Bytes, SnapshotError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Snapshot { wanted, reply }).await;
+        answer.await.unwrap_or_else(|_| Err(SnapshotError::NoRoom(self.name.to_string())))
     }
 
     /// Stops an output and waits until it has ended.

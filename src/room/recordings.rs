@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
 use super::minutes::Minutes;
 use super::publication::Publication;
-use super::{Event, RecordingError, Running, Source};
+use super::{Event, RecordingError, Running, SnapshotError, Source};
 use crate::egress::individual::Feed;
 use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Start};
@@ -40,6 +41,8 @@ pub(super) enum News {
     Encoded(OutputId, Result<Vec<Encoded>, MixError>),
     /// What is to be watched of a mix, with pictures in a codec, is encoded now, or is not.
     Broadcast(MixName, Codec, Result<Vec<Encoded>, MixError>),
+    /// A picture of a mix is made, or is not.
+    Pictured(u64, Result<Bytes, SnapshotError>),
 }
 
 /// What the room records.
@@ -204,6 +207,7 @@ impl Actor {
             News::Kept(mix, kept) => self.mix_kept(&mix, kept),
             News::Encoded(id, encoded) => self.output_encoded(&id, encoded),
             News::Broadcast(mix, codec, encoded) => self.broadcast_encoded(&mix, codec, encoded),
+            News::Pictured(number, made) => self.snapshot_made(number, &made),
         }
     }
 

@@ -138,8 +138,12 @@ impl Actor {
                 _ => Some(self.read(&waiting.offer, codec, profile.unwrap_or(Profile::Any))),
             };
             match offer {
-                Some(Ok(offer)) if codec != Codec::H264 || has_all(&offer) => self.open(mix, codec, offer, waiting),
+                Some(Ok(offer)) if has_all(&offer) => self.open(mix, codec, offer, waiting),
                 Some(Err(error)) if codec != Codec::H264 => drop(waiting.reply.send(Err(WatchError::Offer(error)))),
+                Some(Ok(_)) if codec != Codec::H264 => {
+                    let lacks = "its pictures are neither in H264 as this mix has it nor in VP8".to_owned();
+                    let _ = waiting.reply.send(Err(WatchError::Offer(sdp::SdpError::NothingAccepted(lacks))));
+                }
                 _ => others.push(waiting),
             }
         }

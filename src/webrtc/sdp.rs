@@ -46,6 +46,8 @@ pub enum Role {
 pub enum Profile {
     /// Baseline, constrained where the client has it: what all of a room sends and decodes.
     Baseline,
+    /// Constrained baseline, which those of the other profiles decode as well: what is sent to one client only.
+    Constrained,
     /// Main.
     Main,
     /// High.
@@ -59,7 +61,8 @@ impl Profile {
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         match name {
-            "baseline" | "constrained-baseline" => Some(Self::Baseline),
+            "baseline" => Some(Self::Baseline),
+            "constrained-baseline" => Some(Self::Constrained),
             "main" => Some(Self::Main),
             "high" | "progressive-high" | "constrained-high" => Some(Self::High),
             _ => None,

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::reception::{Reception, receive};
 use super::replay::Clip;
-use super::source::{self, Camera, Generator, Look, SAMPLES};
+use super::source::{self, Camera, Generator, Look, Manner, SAMPLES};
 
 const OPUS: &str =
     "application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2";
@@ -25,7 +25,7 @@ const VP8: &str = "application/x-rtp,media=video,encoding-name=VP8,payload=96,cl
 /// Constrained baseline, as browsers have it.
 const H264: &str = "application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000,\
     packetization-mode=(string)1,profile-level-id=(string)42c01f";
-/// What the mix has: browsers offer it, beside baseline.
+/// Browsers offer it beside baseline, which its decoders take, too.
 const H264_MAIN: &str = "application/x-rtp,media=video,encoding-name=H264,payload=97,clock-rate=90000,\
     packetization-mode=(string)1,profile-level-id=(string)4d001f";
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
@@ -59,6 +59,16 @@ impl Connection {
         picture: Option<(VideoCodec, Camera)>,
         say: impl Fn(Say) + Send + Sync + 'static,
     ) -> Self {
+        Self::publish_in(look, Manner::default(), picture, say)
+    }
+
+    /// The same in some manner.
+    pub fn publish_in(
+        look: Look,
+        manner: Manner,
+        picture: Option<(VideoCodec, Camera)>,
+        say: impl Fn(Say) + Send + Sync + 'static,
+    ) -> Self {
         let mut connection = Self::new();
         let audio = connection.feed(WebRTCKind::Audio, &format!(
             "appsrc name=in is-live=true format=time caps=audio/x-raw,format=S16LE,rate={SAMPLES},channels=1,layout=interleaved \
@@ -66,7 +76,7 @@ impl Connection {
         ));
         let video = picture.map(|(codec, camera)| (connection.picture(codec), camera));
         connection.offer(say);
-        connection.generator = Some(Generator::start(look, Some(audio), video));
+        connection.generator = Some(Generator::start(look, manner, Some(audio), video));
         connection
     }
 
@@ -108,8 +118,8 @@ impl Connection {
         source.set_caps(Some(&OPUS.parse().expect("caps")));
         let shown = look.map(|look| (look, connection.picture(VideoCodec::Vp8)));
         connection.offer(say);
-        connection.generator =
-            shown.map(|(look, video)| Generator::start(look, None, Some((video, Camera::default()))));
+        connection.generator = shown
+            .map(|(look, video)| Generator::start(look, Manner::default(), None, Some((video, Camera::default()))));
         connection.talker = Some(super::talker::Talker::start(level, source, AUDIO_SSRC));
         connection
     }

@@ -370,7 +370,7 @@ fn mean(picture: &[u8], width: usize, part: Rect) -> [f64; 3] {
 }
 
 /// Decodes all sound onto the file's time line: what begins late begins with silence, and gaps are silence.
-fn listen(path: &Path) -> Vec<f32> {
+pub fn listen(path: &Path) -> Vec<f32> {
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-i"]).arg(path).args(["-map", "0:a:0?", "-af", "aresample=async=1:first_pts=0"]);
     command.args(["-ac", "1", "-ar", "48000", "-f", "f32le", "-"]).stdin(Stdio::null());

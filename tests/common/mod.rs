@@ -13,6 +13,7 @@
 pub mod connection;
 pub mod disk;
 pub mod exchange;
+pub mod hum;
 pub mod judge;
 pub mod lab;
 pub mod native;

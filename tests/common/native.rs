@@ -16,7 +16,7 @@ use super::reception::Reception;
 use super::replay::Clip;
 use super::server::Server;
 use super::signaling::{Client, PATIENCE};
-use super::source::{Camera, Look};
+use super::source::{Camera, Look, Manner};
 use super::talker::Level;
 
 /// Somebody in a room. Their socket closes without a word when dropped.
@@ -109,6 +109,13 @@ impl Native {
         let (look, camera) = (self.look, self.camera.clone());
         let open = Opening { muted, replaces: more["replaces"].clone(), ..Opening::publish() };
         self.open(endpoint, open, |say| Connection::publish(look, Some((VideoCodec::Vp8, camera)), say)).await
+    }
+
+    /// As [`Native::publish`], in some manner.
+    pub async fn publish_in(&self, endpoint: &str, manner: Manner) -> Endpoint {
+        let (look, camera) = (self.look, self.camera.clone());
+        let publish = |say: Talk| Connection::publish_in(look, manner, Some((VideoCodec::Vp8, camera)), say);
+        self.open(endpoint, Opening::publish(), publish).await
     }
 
     /// As [`Native::publish`], by a path of somebody's choice.

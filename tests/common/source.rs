@@ -1,5 +1,6 @@
 //! What a synthetic participant shows and says: a plain colour that turns white for the first 100 ms of each second of
-//! a clock that all participants of the process share, and at the same time a beep of its own pitch.
+//! a clock that all participants of the process share, and at the same time a beep of its own pitch; or in another
+//! [`Manner`].
 //!
 //! A thread of its own makes pictures and sound by that clock, so their times are exact.
 
@@ -55,6 +56,27 @@ impl Look {
     }
 }
 
+/// How somebody flashes and beeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// Seconds from one flash and its beep to the next.
+    pub every: u64,
+    /// Whether the tone never stops; its pitch must then be whole hertz.
+    pub hums: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { every: 1, hums: false }
+    }
+}
+
+impl Manner {
+    fn is_bright(self, milliseconds: u64) -> bool {
+        milliseconds % (self.every * 1000) < FLASH_MS
+    }
+}
+
 /// What a camera does while it sends, by the test's will; all clones are the same camera.
 #[derive(Debug, Clone)]
 pub struct Camera(Arc<Mutex<Option<(usize, usize)>>>);
@@ -104,8 +126,8 @@ pub struct Generator {
 
 impl Generator {
     /// Begins to push into the sources: raw I420 pictures, 16 bit mono samples.
-    pub fn start(look: Look, audio: Option<AppSrc>, video: Option<(AppSrc, Camera)>) -> Self {
-        Self::run(move |stop| generate(look, audio.as_ref(), video.as_ref(), stop))
+    pub fn start(look: Look, manner: Manner, audio: Option<AppSrc>, video: Option<(AppSrc, Camera)>) -> Self {
+        Self::run(move |stop| generate((look, manner), audio.as_ref(), video.as_ref(), stop))
     }
 
     /// Lets something else push, until it is told to stop.
@@ -126,7 +148,12 @@ impl Drop for Generator {
     }
 }
 
-fn generate(look: Look, audio: Option<&AppSrc>, video: Option<&(AppSrc, Camera)>, stop: &AtomicBool) {
+fn generate(
+    (look, manner): (Look, Manner),
+    audio: Option<&AppSrc>,
+    video: Option<&(AppSrc, Camera)>,
+    stop: &AtomicBool,
+) {
     let (clock, base) = epoch();
     let mut pictures: Option<((usize, usize), gst::Buffer, gst::Buffer)> = None;
     let first = (clock.time() - base).mseconds() / (2 * TURN_MS) * 2 + 2;
@@ -137,7 +164,8 @@ fn generate(look: Look, audio: Option<&AppSrc>, video: Option<&(AppSrc, Camera)>
             return;
         }
         if let Some(audio) = audio {
-            let _ = audio.push_buffer(stamped(gst::Buffer::from_mut_slice(sound(look.pitch, turn)), begin, TURN_MS));
+            let samples = gst::Buffer::from_mut_slice(sound(look.pitch, manner, turn));
+            let _ = audio.push_buffer(stamped(samples, begin, TURN_MS));
         }
         if let (Some((video, camera)), 0) = (video, turn % 2)
             && let Some(size) = camera.size()
@@ -147,7 +175,7 @@ fn generate(look: Look, audio: Option<&AppSrc>, video: Option<&(AppSrc, Camera)>
                 pictures = Some((size, picture(look.colour, size), picture([255; 3], size)));
             }
             let Some((_, plain, white)) = &pictures else { continue };
-            let frame = if begin.mseconds() % 1000 < FLASH_MS { white.copy() } else { plain.copy() };
+            let frame = if manner.is_bright(begin.mseconds()) { white.copy() } else { plain.copy() };
             let _ = video.push_buffer(stamped(frame, begin, 2 * TURN_MS));
         }
     }
@@ -171,13 +199,13 @@ fn stamped(mut buffer: gst::Buffer, begin: gst::ClockTime, milliseconds: u64) ->
     buffer
 }
 
-/// The samples of one turn: a beep in the first 100 ms of a second, else silence.
-fn sound(pitch: f64, turn: u64) -> Vec<u8> {
+/// The samples of one turn: a beep in the first 100 ms of a second, else silence, unless they hum.
+fn sound(pitch: f64, manner: Manner, turn: u64) -> Vec<u8> {
     let per_turn = SAMPLES * TURN_MS / 1000;
     let samples = turn * per_turn..(turn + 1) * per_turn;
     let level = samples.map(|sample| {
         let phase = sample % SAMPLES;
-        let beeps = phase < SAMPLES * FLASH_MS / 1000;
+        let beeps = manner.hums || manner.is_bright(sample * 1000 / SAMPLES);
         let angle = std::f64::consts::TAU * pitch * phase as f64 / SAMPLES as f64;
         if beeps { (angle.sin() * LOUDNESS * f64::from(i16::MAX)) as i16 } else { 0 }
     });

@@ -80,7 +80,9 @@ fn what_is_sent_decides_which_h264_is_taken() {
         offer.sections.get(1).map(|section| section.codec.payload)
     };
     let chromium = "chromium-subscriber.sdp";
-    for (profile, wanted) in [(Profile::Baseline, 108), (Profile::Main, 116), (Profile::High, 41)] {
+    for (profile, wanted) in
+        [(Profile::Baseline, 108), (Profile::Constrained, 108), (Profile::Main, 116), (Profile::High, 41)]
+    {
         assert_eq!(payload(chromium, profile), Some(wanted), "{profile:?}");
     }
     // This one decodes baseline only, says it.
@@ -90,7 +92,7 @@ fn what_is_sent_decides_which_h264_is_taken() {
     }
     assert_eq!(
         ["main", "constrained-baseline", "high-4:4:4"].map(Profile::of),
-        [Some(Profile::Main), Some(Profile::Baseline), None]
+        [Some(Profile::Main), Some(Profile::Constrained), None]
     );
 }
 

@@ -1,8 +1,12 @@
 //! Where a mix is pushed to: an address, checked before anything is opened, and never shown with its secrets. Pure.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
+use percent_encoding::percent_decode_str;
 use url::Url;
+
+use super::reach::{Reach, Unreachable};
 
 /// An address that a mix can be pushed to.
 #[derive(Clone, PartialEq, Eq)]
@@ -10,6 +14,8 @@ pub struct Destination {
     /// The whole address, secrets included.
     url: Url,
     route: Route,
+    /// Where it may be, whatever its name comes to mean.
+    reach: Reach,
 }
 
 /// How it is reached.
@@ -24,8 +30,6 @@ pub(super) enum Route {
 /// What SRT needs to know.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Srt {
-    /// The address without what follows.
-    pub(super) uri: String,
     /// Whether receivers come here, instead of being called.
     pub(super) listens: bool,
     pub(super) stream_id: Option<String>,
@@ -38,7 +42,7 @@ pub(super) struct Srt {
 
 impl fmt::Debug for Srt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Srt").field("uri", &self.uri).field("listens", &self.listens).finish_non_exhaustive()
+        f.debug_struct("Srt").field("listens", &self.listens).finish_non_exhaustive()
     }
 }
 
@@ -62,6 +66,14 @@ pub enum BadDestination {
         /// What would do.
         remedy: &'static str,
     },
+    /// The operator forbids it.
+    #[error(transparent)]
+    Forbidden(#[from] Unreachable),
+    /// The operator forbids to listen there.
+    #[error(
+        "url names {0}, where outputs may not listen: see outputs.listen_addresses and listen_port_min in the configuration"
+    )]
+    Listener(SocketAddr),
 }
 
 /// The longest address.
@@ -71,24 +83,55 @@ const PASSPHRASE: std::ops::RangeInclusive<usize> = 10..=79;
 const LATENCY_MS: std::ops::RangeInclusive<i32> = 20..=8000;
 
 impl Destination {
-    /// Checks an address.
+    /// Checks an address, and whether it is within `reach`, as far as that can be said without looking its name up.
     ///
     /// # Errors
-    /// When nothing can be pushed there.
-    pub fn parse(text: &str) -> Result<Self, BadDestination> {
+    /// When nothing can be pushed there, or may be.
+    pub fn parse(text: &str, reach: &Reach) -> Result<Self, BadDestination> {
         if text.len() > LONGEST {
             return Err(BadDestination::Unreadable("it is too long".into()));
         }
         let url = Url::parse(text.trim()).map_err(|error| BadDestination::Unreadable(error.to_string()))?;
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(BadDestination::Lacks("host"));
-        }
         let route = match url.scheme() {
-            "rtmp" | "rtmps" => rtmp(&url)?,
-            "srt" => Route::Srt(srt(&url)?),
-            other => return Err(BadDestination::Scheme(other.to_owned())),
+            "rtmp" | "rtmps" if has_host(&url)? => rtmp(&url)?,
+            "srt" if has_host(&url)? => Route::Srt(srt(&url)?),
+            other => return Err(BadDestination::Scheme(other.chars().take(16).collect())),
         };
-        Ok(Self { url, route })
+        let destination = Self { url, route, reach: reach.clone() };
+        match destination.listens_at() {
+            Some(at) if !reach.allows_listener(at) => Err(BadDestination::Listener(at)),
+            None if !reach.may_allow(destination.host()) => {
+                Err(Unreachable::Forbidden(destination.host().to_owned()).into())
+            }
+            _ => Ok(destination),
+        }
+    }
+
+    /// Looks its name up, and says where it is now.
+    ///
+    /// # Errors
+    /// When the name means nothing now, or what the operator forbids.
+    pub async fn look_up(&self) -> Result<SocketAddr, Unreachable> {
+        match self.listens_at() {
+            Some(at) => Ok(at),
+            None => self.reach.look_up(self.host(), self.port()).await,
+        }
+    }
+
+    /// Where receivers come to, if they do.
+    fn listens_at(&self) -> Option<SocketAddr> {
+        let listens = matches!(&self.route, Route::Srt(srt) if srt.listens);
+        let address = listens.then(|| self.host().parse::<IpAddr>().ok()).flatten()?;
+        Some((address, self.port()).into())
+    }
+
+    /// A name or an address.
+    fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    fn port(&self) -> u16 {
+        self.url.port().unwrap_or(if self.scheme() == "rtmps" { 443 } else { 1935 })
     }
 
     /// How it is reached.
@@ -99,6 +142,20 @@ impl Destination {
     /// All of it, for the element that connects.
     pub(super) fn secret(&self) -> &str {
         self.url.as_str()
+    }
+
+    /// A text without what is secret here: servers like to repeat what they were asked for.
+    pub(super) fn conceal(&self, text: &str) -> String {
+        let key = self.url.path().trim_start_matches('/').split_once('/').map(|(_, key)| key);
+        let mut secrets: Vec<String> = key.into_iter().chain(self.url.query()).map(str::to_owned).collect();
+        secrets.extend(self.url.password().map(str::to_owned));
+        secrets.extend(self.url.query_pairs().map(|(_, value)| value.into_owned()));
+        let plain = secrets.iter().map(|secret| percent_decode_str(secret).decode_utf8_lossy().into_owned());
+        secrets.extend(plain.collect::<Vec<_>>());
+        // What is shorter is none, and stands in many words. The longest first: one may hold another.
+        secrets.retain(|secret| secret.len() > 3);
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
     }
 
     /// `rtmp`, `rtmps` or `srt`.
@@ -128,6 +185,17 @@ impl fmt::Debug for Destination {
     }
 }
 
+/// What would be read in several ways is not read at all.
+fn has_host(url: &Url) -> Result<bool, BadDestination> {
+    match url.host_str().unwrap_or_default() {
+        "" => Err(BadDestination::Lacks("host")),
+        host if host.contains('%') || url.port() == Some(0) => {
+            Err(BadDestination::Unreadable("its host or port is none".into()))
+        }
+        _ => Ok(true),
+    }
+}
+
 fn rtmp(url: &Url) -> Result<Route, BadDestination> {
     let mut path = url.path().trim_start_matches('/').splitn(2, '/');
     match (path.next().unwrap_or_default(), path.next().unwrap_or_default()) {
@@ -138,16 +206,8 @@ fn rtmp(url: &Url) -> Result<Route, BadDestination> {
 }
 
 fn srt(url: &Url) -> Result<Srt, BadDestination> {
-    let port = url.port().ok_or(BadDestination::Lacks("port: write srt://host:port"))?;
-    let host = url.host_str().unwrap_or_default();
-    let mut srt = Srt {
-        uri: format!("srt://{host}:{port}"),
-        listens: false,
-        stream_id: None,
-        passphrase: None,
-        key_bytes: 16,
-        latency_ms: 120,
-    };
+    url.port().ok_or(BadDestination::Lacks("port: write srt://host:port"))?;
+    let mut srt = Srt { listens: false, stream_id: None, passphrase: None, key_bytes: 16, latency_ms: 120 };
     for (name, value) in url.query_pairs() {
         let wrong = |remedy| BadDestination::Setting { name: name.chars().take(32).collect(), remedy };
         match &*name {
@@ -173,6 +233,11 @@ fn srt(url: &Url) -> Result<Srt, BadDestination> {
             _ => return Err(wrong("there are mode, streamid, passphrase, pbkeylen and latency")),
         }
     }
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    if srt.listens && host.parse::<IpAddr>().is_err() {
+        let remedy = "a listener needs an address of this server, as srt://0.0.0.0:7001?mode=listener";
+        return Err(BadDestination::Setting { name: "mode".to_owned(), remedy });
+    }
     Ok(srt)
 }
 
@@ -188,10 +253,18 @@ mod tests {
             ("srt://[::1]:7001?streamid=s3cret&passphrase=s3cret-s3cret&pbkeylen=32&latency=200", "srt://[::1]:7001"),
             ("srt://0.0.0.0:7001?mode=listener", "srt://0.0.0.0:7001"),
         ] {
-            let destination = Destination::parse(text).unwrap();
+            let destination = Destination::parse(text, &Reach::default()).unwrap();
             assert_eq!(destination.to_string(), shown);
             assert!(!format!("{destination:?} {:?}", destination.route()).contains("s3cret"));
         }
+    }
+
+    #[test]
+    fn what_servers_say_is_told_without_secrets() {
+        let url = "rtmp://me:s3cret-1@live.example.org/app/s3cret-2%20b?token=s3cret-3";
+        let destination = Destination::parse(url, &Reach::default()).unwrap();
+        let said = "no stream app/s3cret-2 b (s3cret-2%20b?token=s3cret-3, s3cret-3) for me:s3cret-1, no app";
+        assert_eq!(destination.conceal(said), "no stream app/… (…?…, …) for me:…, no app");
     }
 
     #[test]
@@ -200,7 +273,15 @@ mod tests {
             ("", "cannot be read"),
             ("live.example.org/app/s3cret", "cannot be read"),
             ("http://live.example.org/app/s3cret", "use rtmp, rtmps or srt"),
-            ("file:///etc/passwd", "no host"),
+            ("file:///etc/passwd", "use rtmp, rtmps or srt"),
+            ("rtmp:///app/s3cret", "no host"),
+            ("rtmp://live.ex%61mple.org/app/s3cret", "cannot be read"),
+            ("rtmp://live.example.org:0/app/s3cret", "cannot be read"),
+            ("rtmp://live.example.org:99999/app/s3cret", "cannot be read"),
+            ("rtmp://169.254.169.254/app/s3cret", "may not go"),
+            ("srt://[fe80::1]:7001?streamid=s3cret", "may not go"),
+            ("srt://localhost:7001?mode=listener", "an address of this server"),
+            ("srt://0.0.0.0:443?mode=listener&passphrase=s3cret-s3cret", "may not listen"),
             ("rtmp://live.example.org", "no application"),
             ("rtmp://live.example.org/app", "no key"),
             ("rtmp://live.example.org/app/", "no key"),
@@ -211,10 +292,10 @@ mod tests {
             ("srt://live.example.org:1?pbkeylen=17", "16, 24 or 32"),
             ("srt://live.example.org:1?bind=s3cret", "streamid, passphrase"),
         ] {
-            let error = Destination::parse(text).expect_err(text).to_string();
+            let error = Destination::parse(text, &Reach::default()).expect_err(text).to_string();
             assert!(error.contains(said) && !error.contains("s3cret"), "{text}: {error}");
         }
         let long = format!("rtmp://live.example.org/app/{}", "k".repeat(3000));
-        assert!(Destination::parse(&long).is_err());
+        assert!(Destination::parse(&long, &Reach::default()).is_err());
     }
 }

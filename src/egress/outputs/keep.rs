@@ -13,8 +13,8 @@ use crate::mix::Encoded;
 
 /// How often it looks how it fares.
 const LOOK: Duration = Duration::from_millis(250);
-/// How long nothing may be taken.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long the other side may take nothing: of the sink, and of what the system has of it.
+pub const PATIENCE: Duration = Duration::from_secs(8);
 /// So much must have been taken before it counts as connected: sinks take a little before they are.
 const CONNECTED: u64 = 20;
 /// How long the other side may take for the end of the stream.
@@ -50,7 +50,7 @@ impl Keeper {
             let began = Instant::now();
             let reason = match self.attempt(&mut stop).await {
                 Ending::Told => break,
-                Ending::Failed(reason) => reason,
+                Ending::Failed(reason) => self.way.conceal(reason),
             };
             failures = if began.elapsed() > WELL { 1 } else { failures + 1 };
             let wait = wait(failures);
@@ -122,11 +122,16 @@ impl Keeper {
     }
 
     async fn start(&mut self) -> Result<Attempt, String> {
+        // Each time anew: a name may come to mean something else.
+        let at = match &self.way {
+            Way::Push(destination) => Some(destination.look_up().await.map_err(|error| error.to_string())?),
+            Way::Hls { .. } => None,
+        };
         let name = self.status.borrow().id.to_string();
         let (way, descriptions, values) = (self.way.clone(), self.descriptions.clone(), self.values);
         let encoded = std::mem::take(&mut self.encoded);
         let started = tokio::task::spawn_blocking(move || {
-            let started = Attempt::start(&name, &way, &descriptions, &values, &encoded);
+            let started = Attempt::start(&name, &way, at, &descriptions, &values, &encoded);
             (started, encoded)
         });
         // It panics only where the whole process does.

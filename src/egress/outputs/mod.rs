@@ -6,14 +6,17 @@
 mod destination;
 mod keep;
 mod pipeline;
+mod reach;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
 pub use destination::{BadDestination, Destination};
+pub use keep::PATIENCE;
+pub use reach::{Reach, Unreachable};
 
 use super::hls::{self, Shelf, Shelves};
 use super::manifest::unix_ms;
@@ -46,6 +49,14 @@ enum Way {
 }
 
 impl Way {
+    /// What is said of it, without its secrets.
+    fn conceal(&self, text: String) -> String {
+        match self {
+            Self::Push(destination) => destination.conceal(&text),
+            Self::Hls { .. } => text,
+        }
+    }
+
     fn end(&self) {
         if let Self::Hls { shelf, .. } = self {
             shelf.end();
@@ -103,10 +114,6 @@ pub struct Plan {
     status: Status,
 }
 
-/// How HLS is cut.
-const LENGTHS: hls::Lengths =
-    hls::Lengths { segment: Duration::from_secs(2), part: Duration::from_millis(500), window: Duration::from_secs(60) };
-
 impl Plan {
     /// Looks whether `target` can be had of a room's mix.
     ///
@@ -119,13 +126,14 @@ impl Plan {
                 (Way::Push(destination.clone()), kind, shown)
             }
             Target::Hls => {
-                let shelf = Arc::new(LENGTHS.shelf());
+                let lengths = shelves.lengths();
+                let shelf = Arc::new(lengths.shelf());
                 if !shelves.put(room, mix.as_str(), &shelf) {
                     return Err(Refusal::Served);
                 }
                 let room = percent_encoding::utf8_percent_encode(room.as_str(), percent_encoding::NON_ALPHANUMERIC);
                 let url = format!("/hls/{room}/{mix}/index.m3u8");
-                (Way::Hls { shelf, lengths: LENGTHS }, "hls".to_owned(), url)
+                (Way::Hls { shelf, lengths }, "hls".to_owned(), url)
             }
         };
         let status = Status {

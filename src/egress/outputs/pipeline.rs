@@ -1,5 +1,6 @@
 //! One try at an output: a pipeline of links, streams, and what takes them. Building and ending block.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,10 +39,11 @@ pub(super) struct Taken {
 }
 
 impl Attempt {
-    /// Builds it and lets it play.
+    /// Builds it and lets it play. `at` is where a destination is now.
     pub(super) fn start(
         name: &str,
         way: &Way,
+        at: Option<SocketAddr>,
         descriptions: &Descriptions,
         values: &Values,
         encoded: &[Encoded],
@@ -49,7 +51,7 @@ impl Attempt {
         let (pipeline, events) = Pipeline::new(&format!("output-{name}"));
         let taken = Arc::<Taken>::default();
         let links = match way {
-            Way::Push(destination) => push(&pipeline, destination, descriptions, encoded, &taken)?,
+            Way::Push(destination) => push(&pipeline, (destination, at), descriptions, encoded, &taken)?,
             Way::Hls { shelf, lengths } => {
                 let (pictures, sound) = (sink("pictures"), sink("sound"));
                 let bits = (u64::from(values.video_kbps) * 1000 + u64::from(values.audio_bps)) * 11 / 10;
@@ -119,7 +121,7 @@ fn inlet(pipeline: &Pipeline, stream: &str, descriptions: &Descriptions) -> Resu
 
 fn push(
     pipeline: &Pipeline,
-    destination: &Destination,
+    (destination, at): (&Destination, Option<SocketAddr>),
     descriptions: &Descriptions,
     encoded: &[Encoded],
     taken: &Arc<Taken>,
@@ -133,10 +135,12 @@ fn push(
     let mux = bin.by_name("mux").ok_or_else(|| looking("looking for the muxer"))?;
     let sink = bin.by_name("sink").ok_or_else(|| looking("looking for the sink"))?;
     match destination.route() {
+        // It says the name to the server, and so looks it up itself: `elements::dial` watches where that leads.
         Route::Rtmp => sink.set_property("location", destination.secret()),
         Route::Srt(srt) => {
+            let at = at.ok_or_else(|| looking("looking for the address"))?;
             // With its mode in it: in the one it is an address to bind, in the other one to call.
-            sink.set_property("uri", format!("{}?mode={}", srt.uri, if srt.listens { "listener" } else { "caller" }));
+            sink.set_property("uri", format!("srt://{at}?mode={}", if srt.listens { "listener" } else { "caller" }));
             sink.set_property("latency", srt.latency_ms);
             if let Some(id) = &srt.stream_id {
                 sink.set_property("streamid", id);

@@ -59,6 +59,9 @@ fn rank_of_profile(id: &str, sent: Profile) -> Option<u8> {
     // decodes those below it too, without what only baseline has and no browser sends.
     let known: &[&[&str]] = match sent {
         Profile::Baseline => &[&["42e0"], &["42c0"], &["4200"]],
+        Profile::Constrained => {
+            &[&["42e0"], &["42c0"], &["4200"], &["4d00", "4d40", "4de0"], &["6400", "640c"], &["f400"]]
+        }
         Profile::Main => &[&["4d00", "4d40", "4de0"], &["6400", "640c"], &["f400"]],
         Profile::High => &[&["6400"], &["640c"], &["f400"]],
         Profile::Any => &[&["42e0", "42c0", "4200", "4d00", "4d40", "4de0", "6400", "640c", "f400"]],

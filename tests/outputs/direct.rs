@@ -1,17 +1,21 @@
 //! A mix as streams, judged by what receivers get: ffmpeg by RTMP and SRT, and what HLS serves.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use gstreamer as gst;
 use plenum::egress::hls::{Shelf, Shelves};
-use plenum::egress::outputs::{Destination, ENCODINGS, Output, Plan, State, Target};
+use plenum::egress::outputs::{Destination, ENCODINGS, Output, Plan, Reach, State, Target};
 use plenum::id::{MixName, RoomName};
 use plenum::media::description::{Descriptions, Values};
 use plenum::mix::{Mix, MixSettings};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+use crate::receiver::{Receiver, judge};
+use crate::{DEADLINE, free_port};
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 struct Scene {
     mix: Mix,
@@ -26,7 +30,12 @@ impl Scene {
         gst::init().unwrap();
         let descriptions = Descriptions::built_in();
         let mix = Mix::start("test", MixSettings::default(), &descriptions).await.unwrap();
-        Self { mix, descriptions, shelves: Shelves::default(), room: RoomName::parse("tea").unwrap() }
+        Self {
+            mix,
+            descriptions,
+            shelves: Shelves::new(&plenum::config::Hls::default()),
+            room: RoomName::parse("tea").unwrap(),
+        }
     }
 
     async fn output(&self, target: &Target) -> Output {
@@ -39,7 +48,7 @@ impl Scene {
     }
 
     async fn push(&self, url: &str) -> Output {
-        self.output(&Target::Push(Destination::parse(url).unwrap())).await
+        self.output(&Target::Push(Destination::parse(url, &Reach::default()).unwrap())).await
     }
 }
 
@@ -51,66 +60,20 @@ async fn until(output: &Output, state: State) {
     }
 }
 
-/// A receiver that ends when dropped.
-struct Receiver(Child);
-
-impl Receiver {
-    /// ffmpeg, which copies some seconds of what comes at `url` into a file.
-    fn start(url: &str, options: &[&str], seconds: &str, file: &Path) -> Self {
-        let mut command = Command::new("ffmpeg");
-        command.args(["-v", "error", "-y"]).args(options).args(["-i", url, "-t", seconds, "-c", "copy"]).arg(file);
-        Self(command.stdin(Stdio::null()).spawn().unwrap())
-    }
-
-    async fn done(mut self) {
-        let begun = std::time::Instant::now();
-        while self.0.try_wait().unwrap().is_none() {
-            assert!(begun.elapsed() < DEADLINE, "the receiver does not end");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Codecs, and how many pictures and how much sound of a file can be decoded.
-fn judge(file: &Path) {
-    let probe = |arguments: &[&str]| {
-        let output = Command::new("ffprobe").args(["-v", "error"]).args(arguments).arg(file).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let shown = probe(&["-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"]);
-    println!("{}: {shown}", file.display());
-    let frames = |codec: &str| {
-        let line = shown.lines().find(|line| line.starts_with(codec)).unwrap_or_else(|| panic!("no {codec}: {shown}"));
-        line.trim_end_matches(',').rsplit(',').next().unwrap().parse::<u32>().unwrap()
-    };
-    assert!(frames("h264") >= 60 && frames("aac") >= 90, "{shown}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn rtmp_and_srt_arrive_and_one_that_is_refused_or_wedged_disturbs_nobody() {
     let scene = Scene::open().await;
     let folder = tempfile::tempdir().unwrap();
-    let (rtmp, called, listening) = (free_port(), free_port(), free_port());
+    let (rtmp, called, listening) = (free_port(HERE), free_port(HERE), free_port(HERE));
     let files = ["rtmp.mkv", "called.mkv", "listening.mkv"].map(|name| folder.path().join(name));
 
-    let refused = scene.push(&format!("rtmp://127.0.0.1:{}/live/key", free_port())).await;
+    let refused = scene.push(&format!("rtmp://127.0.0.1:{}/live/key", free_port(HERE))).await;
     // It takes connections, and never reads or says a word.
     let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let wedged = scene.push(&format!("rtmp://127.0.0.1:{}/live/key", deaf.local_addr().unwrap().port())).await;
 
-    let first = Receiver::start(&format!("rtmp://127.0.0.1:{rtmp}/live/key"), &["-listen", "1"], "3", &files[0]);
-    let second = Receiver::start(
+    let mut first = Receiver::start(&format!("rtmp://127.0.0.1:{rtmp}/live/key"), &["-listen", "1"], "3", &files[0]);
+    let mut second = Receiver::start(
         &format!("srt://127.0.0.1:{called}?mode=listener"),
         &["-analyzeduration", "2M"],
         "3",
@@ -120,7 +83,8 @@ async fn rtmp_and_srt_arrive_and_one_that_is_refused_or_wedged_disturbs_nobody()
     let calls = scene.push(&format!("srt://127.0.0.1:{called}")).await;
     let listens = scene.push(&format!("srt://127.0.0.1:{listening}?mode=listener")).await;
     until(&listens, State::Live).await;
-    let third = Receiver::start(&format!("srt://127.0.0.1:{listening}"), &["-analyzeduration", "2M"], "3", &files[2]);
+    let mut third =
+        Receiver::start(&format!("srt://127.0.0.1:{listening}"), &["-analyzeduration", "2M"], "3", &files[2]);
     until(&pushed, State::Live).await;
     until(&calls, State::Live).await;
     first.done().await;
@@ -134,7 +98,7 @@ async fn rtmp_and_srt_arrive_and_one_that_is_refused_or_wedged_disturbs_nobody()
     until(&refused, State::Waiting).await;
     until(&wedged, State::Waiting).await;
     assert!(refused.status().bytes == 0);
-    let again = Receiver::start(&format!("rtmp://127.0.0.1:{rtmp}/live/key"), &["-listen", "1"], "3", &files[0]);
+    let mut again = Receiver::start(&format!("rtmp://127.0.0.1:{rtmp}/live/key"), &["-listen", "1"], "3", &files[0]);
     until(&pushed, State::Live).await;
     again.done().await;
     judge(&files[0]);
@@ -174,7 +138,7 @@ async fn hls_is_listed_part_by_part_and_plays() {
     }
     let list = patient(1, None).await.unwrap().unwrap();
     println!("{list}");
-    assert!(shelf.index().unwrap().contains("CODECS=\"avc1.4D40"), "{:?}", shelf.index());
+    assert!(shelf.index().unwrap().contains("CODECS=\"avc1.42C0"), "{:?}", shelf.index());
     let lengths: Vec<f64> =
         list.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.trim_end_matches(',').parse().ok()).collect();
     assert!(lengths.len() >= 2 && lengths.iter().all(|length| (length - 2.0).abs() < 0.1), "{lengths:?}");
