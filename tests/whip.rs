@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::exchange::{Session, ask, post, sees};
 use common::lab;
 use common::native::Native;
@@ -55,8 +57,11 @@ fn an_encoder_that_vanishes_leaves_and_opens_a_room_by_itself() {
         assert_eq!(own["role"], "moderator", "an encoder moderates nobody");
         let path = studio.path.clone();
         drop(studio);
+        // Ten seconds without a word, and a second until somebody looks.
+        server.wait_for_log("an encoder is gone", Duration::from_secs(20)).await;
         ann.told("participantLeft", |data| data["participant"] == *id).await;
-        let gone = ask(&server, Method::DELETE, &path, &[], "").await;
+        let headers = [("content-type", "application/trickle-ice-sdpfrag"), ("if-match", "*")];
+        let gone = ask(&server, Method::PATCH, &path, &headers, "a=end-of-candidates\r\n").await;
         assert_eq!(gone.refusal(), (404, "no_such_session".to_owned()));
     });
 }

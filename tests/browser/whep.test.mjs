@@ -21,7 +21,7 @@ let firefox;
 before(async () => {
   server = await startServer();
   // A page of somebody else's: nothing on it.
-  elsewhere = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<!doctype html><video muted autoplay playsinline></video>'));
+  elsewhere = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<!doctype html><video autoplay playsinline></video>'));
   elsewhere.listen(0, process.env.LAB_ADDRESS);
   await once(elsewhere, 'listening');
   elsewhere.url = `http://${process.env.LAB_ADDRESS}:${elsewhere.address().port}`;
