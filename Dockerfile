@@ -26,7 +26,9 @@ ENV PLENUM_LISTEN=0.0.0.0:3000 PLENUM_ICE__PORT_MIN=40000 PLENUM_ICE__PORT_MAX=4
 EXPOSE 3000/tcp
 EXPOSE 40000-40999/udp
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["plenum", "check"]
+# Not `plenum check`: that tries encoders.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/${PLENUM_LISTEN##*:} && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && head -n1 <&3 | grep -q ' 200 '"]
 ENTRYPOINT ["plenum"]
 # A binary that cannot find its plugins should fail here and not in front of people.
 RUN ["plenum", "check"]

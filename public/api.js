@@ -19,21 +19,41 @@
  * @property {Moment[]} [events]
  */
 
+/** A refusal of the REST API. `field` is what of the request it is about, where the server says so. */
+export class ApiError extends Error {
+  /**
+   * @param {string} message
+   * @param {{ status?: number, code?: string, field?: string }} [more]
+   */
+  constructor(message, { status = 0, code = '', field = '' } = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.field = field;
+  }
+
+  /** What a refusal says. @param {Response} response */
+  static async of(response) {
+    const said = await response.json().catch(() => null);
+    return new ApiError(said?.message ?? `The server answered ${response.status}.`, { ...said, status: response.status });
+  }
+}
+
 /**
  * @param {string} method
  * @param {string} path  below /api/v1
+ * @param {object} [body]
  * @returns {Promise<any>}
  */
-async function call(method, path) {
+export async function call(method, path, body) {
   let response;
   try {
-    response = await fetch(`/api/v1${path}`, { method, headers: { accept: 'application/json' } });
+    response = await fetch(`/api/v1${path}`, { method, headers: { accept: 'application/json' }, body: body && JSON.stringify(body) });
   } catch {
-    throw new Error('The server cannot be reached.');
+    throw new ApiError('The server cannot be reached.');
   }
-  const body = await response.json().catch(() => null);
-  if (!response.ok) throw new Error(body?.message ?? `The server answered ${response.status}.`);
-  return body;
+  if (!response.ok) throw await ApiError.of(response);
+  return response.json().catch(() => null);
 }
 
 /**

@@ -1,6 +1,7 @@
 // The page: joins the client (what happens in the call) to the views (what is seen of it).
 
 import { Client } from './client.js';
+import { Director } from './director/director.js';
 import { Actions } from './ui/actions.js';
 import { CallWords } from './ui/call.js';
 import { Chat } from './ui/chat.js';
@@ -41,6 +42,7 @@ const chat = new Chat(client, panels, notices);
 const people = new People(client, stage, notices, (id) => details.open(id));
 const words = new CallWords(client, notices, people);
 const recorder = new Recorder(client, notices);
+const director = new Director(client);
 const lobby = new Lobby(media, sound);
 const settings = /** @type {HTMLDialogElement} */ (byId('settings-dialog'));
 const picker = new DevicePicker(byId('settings-devices'), media, sound);
@@ -92,6 +94,7 @@ const actions = new Actions([
   { id: 'people', icon: 'people', label: 'People', key: 'p', inMenu: true, run: () => panels.toggle('people') },
   { id: 'record', icon: 'record', label: 'Record this call', words: () => (recorder.running ? 'Stop recording' : 'Record this call'), inMenu: true, run: () => recorder.press() },
   { id: 'hold', icon: 'pause', label: 'Pause recording', words: () => (recorder.paused ? 'Continue recording' : 'Pause recording'), inMenu: true, offered: () => recorder.running, run: () => recorder.hold() },
+  { id: 'director', icon: 'director', label: 'Director', words: () => 'Direct what is mixed', key: 'd', inMenu: true, offered: () => director.allowed, run: () => director.open() },
   { id: 'layout', icon: 'grid', label: 'Layout', words: () => (stage.mode === 'grid' ? 'Show the speaker large' : 'Show everyone equally large'), key: 'l', inMenu: true, run: changeLayout },
   { id: 'full-screen', icon: 'full', label: 'Full screen', key: 'f', inMenu: true, offered: () => document.fullscreenEnabled, run: fullScreen },
   { id: 'copy-link', icon: 'link', label: 'Copy link', inMenu: true, run: () => copyLink(client.place?.room ?? '', notices) },
@@ -182,7 +185,12 @@ listen(client, 'state', ({ state }) => {
   // From the waiting room nobody but the server lets us in.
   if (!byId('wait').hidden) enter();
 });
-listen(client, 'participant-changed', ({ participant }) => participant.self && reflect());
+listen(client, 'participant-changed', ({ participant }) => {
+  if (!participant.self) return;
+  // What may be done depends on the role.
+  actions.refresh();
+  reflect();
+});
 listen(client, 'muted', ({ source }) => {
   if (source === 'microphone') void media.set('audio', false);
   if (source === 'camera') void media.set('video', false);

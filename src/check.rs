@@ -33,6 +33,7 @@ const NEEDED: &[(&str, &[&str])] = &[
             "aacparse",
             "aspectratiocrop",
             "imagefreeze",
+            "jpegenc",
             "mp4mux",
             "rtpbin",
             "rtph264depay",

@@ -10,10 +10,14 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+mod encoder;
+mod hls;
 mod outputs;
 mod secret;
 mod upload;
 
+pub use encoder::Encoder;
+pub use hls::Hls;
 pub use outputs::{BadPlace, Outputs, Place};
 pub use secret::Secret;
 pub use upload::Upload;
@@ -33,10 +37,14 @@ pub struct Config {
     pub pipelines: Option<PathBuf>,
     /// Rooms and who may be in them.
     pub rooms: Rooms,
+    /// Who watches mixes by WHEP.
+    pub viewers: Viewers,
     /// How media finds its way.
     pub ice: Ice,
     /// The picture and sound that recordings hold.
     pub mix: Mix,
+    /// How mixes are served by HLS.
+    pub hls: Hls,
     /// How recordings begin.
     pub recording: Recording,
     /// How much space recordings leave on the disk.
@@ -69,6 +77,16 @@ pub struct Rooms {
     pub repair_milliseconds: u32,
     /// How long the place of somebody who lost the connection is kept, in seconds; 0 gives it up at once.
     pub reconnect_seconds: u64,
+}
+
+/// Who watches mixes by WHEP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Viewers {
+    /// The most viewers of one mix.
+    pub max_per_mix: usize,
+    /// The most viewers of all mixes together.
+    pub max: usize,
 }
 
 /// The video codecs that a room may speak.
@@ -131,6 +149,11 @@ pub struct Mix {
     pub video_kbps: u32,
     /// Audio bitrate in kilobits per second.
     pub audio_kbps: u32,
+    /// What encodes it in H.264.
+    pub encoder: Encoder,
+    /// The folder with the images that a style may name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assets: Option<PathBuf>,
 }
 
 /// How recordings begin.
@@ -185,6 +208,7 @@ impl Default for Config {
                 repair_milliseconds: 200,
                 reconnect_seconds: 20,
             },
+            viewers: Viewers { max_per_mix: 200, max: 1000 },
             ice: Ice {
                 addresses: Vec::new(),
                 port_min: 0,
@@ -193,7 +217,16 @@ impl Default for Config {
                 stun: Vec::new(),
                 turn: Vec::new(),
             },
-            mix: Mix { width: 1280, height: 720, fps: 30, video_kbps: 3000, audio_kbps: 128 },
+            mix: Mix {
+                width: 1280,
+                height: 720,
+                fps: 30,
+                video_kbps: 3000,
+                audio_kbps: 128,
+                encoder: Encoder::Auto,
+                assets: None,
+            },
+            hls: Hls::default(),
             recording: Recording { pre_roll_seconds: 0, pre_roll_mix: true },
             disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
             upload: Upload::default(),
@@ -271,6 +304,9 @@ impl Config {
         if !(1..=60).contains(&self.mix.fps) {
             return wrong("mix.fps", self.mix.fps.to_string(), "use 1 to 60");
         }
+        if let Some(folder) = self.mix.assets.as_ref().filter(|folder| !folder.is_dir()) {
+            return wrong("mix.assets", folder.display().to_string(), "name a folder that exists, or leave it out");
+        }
         if self.recording.pre_roll_seconds > 60 {
             let seconds = self.recording.pre_roll_seconds.to_string();
             return wrong("recording.pre_roll_seconds", seconds, "use 0 to 60");
@@ -293,6 +329,7 @@ impl Config {
                 return wrong("ice.turn.url", turn.url.clone(), "write it as turn:host:port or turns:host:port");
             }
         }
+        self.hls.check()?;
         self.outputs.check()?;
         self.upload.check()
     }
@@ -316,8 +353,13 @@ mod tests {
         for (text, expected) in [
             ("lisen = \"127.0.0.1:1\"", "lisen"),
             ("[mix]\nwidth = 641", "even"),
+            ("[mix]\nassets = \"/nowhere at all\"", "mix.assets"),
             ("[ice]\nport_min = 5000", "both"),
             ("[recording]\npre_roll_seconds = 61", "0 to 60"),
+            ("[mix]\nencoder = \"h264\"", "openh264"),
+            ("[hls]\nsegment_seconds = 0", "1 to 10"),
+            ("[hls]\npart_seconds = 3", "segment_seconds"),
+            ("[hls]\nretention_seconds = 15", "8 times"),
             ("[disk]\nstop_mb = 5000", "none be less"),
             ("[ice]\nstun = [\"example.org\"]", "stun:host:port"),
             ("[outputs]\nallow = [\"rtmp://a\"]", "is no place"),

@@ -76,6 +76,37 @@ id!(
     OutputId
 );
 
+/// Somebody who watches a mix. It is a secret, unlike other identifiers: who knows it may end the viewer.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ViewerId(String);
+
+impl ViewerId {
+    /// A new one, which nobody can guess.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "a default that differs each time would surprise")]
+    pub fn new() -> Self {
+        Self(format!("{:032x}", rand::random::<u128>()))
+    }
+
+    /// One that somebody else sent; it is only good for looking up.
+    #[must_use]
+    pub fn from_remote(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The secret.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ViewerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ViewerId(secret)")
+    }
+}
+
 /// What is wrong with a name that a person chose.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {

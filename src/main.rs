@@ -89,11 +89,17 @@ fn prepare_gstreamer() -> anyhow::Result<()> {
 
 #[allow(clippy::print_stdout, reason = "the report is the output of this command")]
 fn check(config: &Config) -> anyhow::Result<ExitCode> {
-    let problems = plenum::check::check(&Descriptions::load(config.pipelines.as_deref())?);
+    let mut descriptions = Descriptions::load(config.pipelines.as_deref())?;
+    let encoder = plenum::mix::trial::choose(&mut descriptions, &config.mix);
+    match &encoder {
+        Ok(tried) => tried.iter().for_each(|trial| println!("{trial}")),
+        Err(error) => println!("{error}"),
+    }
+    let problems = plenum::check::check(&descriptions);
     for problem in &problems {
         println!("{problem}");
     }
-    if !problems.is_empty() {
+    if encoder.is_err() || !problems.is_empty() {
         return Ok(ExitCode::from(UNAVAILABLE));
     }
     println!("everything is here");

@@ -13,8 +13,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tower::{Layer, ServiceExt};
 
+use crate::check;
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
 use crate::egress::hls::Shelves;
@@ -26,6 +28,7 @@ use crate::elements::dial;
 use crate::http::Api;
 use crate::http::origin::Origins;
 use crate::media::description::Descriptions;
+use crate::mix::trial;
 use crate::room::{Registry, RoomContext};
 use crate::signaling::{self, Signaling};
 
@@ -47,7 +50,7 @@ const REQUESTS_DEADLINE: Duration = Duration::from_secs(2);
 /// When the folder of recordings or a description cannot be used.
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let config = Arc::new(config);
-    let descriptions = Descriptions::load(config.pipelines.as_deref())?;
+    let descriptions = described(&config).await?;
     let catalogue = Catalogue::open(&config.recordings)
         .await
         .with_context(|| format!("the folder of recordings, {}, cannot be used", config.recordings.display()))?;
@@ -64,14 +67,21 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
     let upload = uploader.map(|uploader| tokio::spawn(uploader.run(Arc::clone(&catalogue))));
     let recovery = tokio::spawn(recovery::run(Arc::clone(&catalogue)));
     let retention = tokio::spawn(retention::run(Arc::clone(&catalogue), Keep::from(&config.disk)));
-    let shelves = Shelves::default();
+    let shelves = Shelves::new(&config.hls);
     let registry = Registry::new(RoomContext {
         config: Arc::clone(&config),
         descriptions: Arc::new(descriptions),
         catalogue: Arc::clone(&catalogue),
         shelves: shelves.clone(),
+        viewers: Arc::new(Semaphore::new(config.viewers.max.min(Semaphore::MAX_PERMITS))),
     });
-    let routes = warp::service(crate::http::routes(Api { registry: registry.clone(), catalogue, shelves, reach }));
+    let routes = warp::service(crate::http::routes(Api {
+        registry: registry.clone(),
+        catalogue,
+        shelves,
+        reach,
+        config: Arc::clone(&config),
+    }));
     let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), config: Arc::clone(&config) });
     let service = layer.layer(routes);
     let origins = Arc::new(Origins::new(&config.origins));
@@ -125,6 +135,21 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         tracing::debug!("some connections did not end by themselves");
     }
     Ok(())
+}
+
+/// The descriptions, all of which can be used, with the encoder that was found to work.
+async fn described(config: &Arc<Config>) -> anyhow::Result<Descriptions> {
+    let config = Arc::clone(config);
+    let described = tokio::task::spawn_blocking(move || {
+        let mut descriptions = Descriptions::load(config.pipelines.as_deref())?;
+        for trial in trial::choose(&mut descriptions, &config.mix)? {
+            tracing::info!("{trial}");
+        }
+        let problems: Vec<_> = check::check(&descriptions).iter().map(ToString::to_string).collect();
+        anyhow::ensure!(problems.is_empty(), "what is missing or wrong here: {}", problems.join("; "));
+        Ok(descriptions)
+    });
+    described.await?
 }
 
 /// Every Socket.IO server serves its client beside its endpoint; socketioxide would take the path for a handshake.

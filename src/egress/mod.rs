@@ -31,6 +31,7 @@ mod repair;
 pub mod retention;
 #[cfg(test)]
 mod samples;
+pub mod snapshot;
 pub mod space;
 mod take;
 mod thumbnail;

@@ -20,6 +20,8 @@ use warp::reply::{Reply, Response};
 
 use super::{Api, body, error};
 use crate::id::{MixName, RoomName};
+use crate::mix::layout::Size;
+use crate::mix::style::Assets;
 use crate::room::{DescribedMix, MixChange, MixesError, RoomHandle};
 
 pub(super) fn routes(
@@ -40,6 +42,7 @@ async fn make(room: String, body: Bytes, api: Api) -> Response {
     let made = async {
         let room = find(&room, &api)?;
         let (name, change) = wanted(&body)?;
+        look_at_images(&change, &api).await?;
         room.make_mix(name, change).await
     };
     answer(made.await, StatusCode::CREATED)
@@ -62,7 +65,11 @@ async fn show(room: String, mix: String, api: Api) -> Response {
 }
 
 async fn change(room: String, mix: String, body: Bytes, api: Api) -> Response {
-    let changed = async { find(&room, &api)?.change_mix(named(&mix)?, read(&body)?).await };
+    let changed = async {
+        let (room, name, change) = (find(&room, &api)?, named(&mix)?, read(&body)?);
+        look_at_images(&change, &api).await?;
+        room.change_mix(name, change).await
+    };
     answer(changed.await, StatusCode::OK)
 }
 
@@ -89,6 +96,19 @@ fn read(body: &[u8]) -> Result<MixChange, MixesError> {
         let field = path.split(['.', '[']).next().filter(|field| *field != "?").unwrap_or_default().to_owned();
         MixesError::Refused { field, message: format!("the body says nothing that a mix could be: {}", error.inner()) }
     })
+}
+
+/// Refuses images that cannot be shown, here, since reading them takes its time.
+async fn look_at_images(change: &MixChange, api: &Api) -> Result<(), MixesError> {
+    let Some(style) = change.style() else { return Ok(()) };
+    let mix = &api.config.mix;
+    let (assets, canvas) = (Assets::new(mix.assets.as_deref()), Size { width: mix.width, height: mix.height });
+    let looked = tokio::task::spawn_blocking(move || assets.check(&style, canvas)).await;
+    let refused = |field: &str, message: String| MixesError::Refused { field: field.to_owned(), message };
+    match looked {
+        Ok(checked) => checked.map_err(|error| refused(error.field(), error.to_string())),
+        Err(error) => Err(refused("style", error.to_string())),
+    }
 }
 
 /// A name in an address: one that cannot be is unknown.

@@ -1,7 +1,8 @@
-//! What is served over HTTP: the page, the API, the Socket.IO client, health. Composition only; each route has its file.
+//! What is served over HTTP: the page, the API, HLS, WHEP and WHIP, the Socket.IO client, health. Composition only; each route has its file.
 
 mod body;
 mod error;
+mod exchange;
 mod hls;
 mod leave;
 mod mixes;
@@ -9,6 +10,9 @@ pub mod origin;
 mod outputs;
 mod page;
 mod recordings;
+mod snapshots;
+mod whep;
+mod whip;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,6 +20,7 @@ use std::sync::Arc;
 use warp::Filter;
 use warp::reply::Response;
 
+use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
 use crate::egress::hls::Shelves;
 use crate::egress::outputs::Reach;
@@ -32,6 +37,8 @@ pub struct Api {
     pub shelves: Shelves,
     /// Where outputs may go.
     pub reach: Reach,
+    /// What the operator set.
+    pub config: Arc<Config>,
 }
 
 /// Every route, with errors as JSON `{code, message}`.
@@ -46,6 +53,12 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(outputs::routes(api.clone()))
         .unify()
         .or(mixes::routes(api.clone()))
+        .unify()
+        .or(snapshots::routes(api.clone()))
+        .unify()
+        .or(whep::routes(api.clone()))
+        .unify()
+        .or(whip::routes(api.clone()))
         .unify()
         .or(recordings::routes(api))
         .unify()

@@ -11,7 +11,7 @@ use gstreamer::prelude::*;
 
 mod contract;
 
-use contract::{CONTRACT, Entry, Socket};
+use contract::{CHOSEN, CONTRACT, Entry, Socket, VARIANTS};
 
 /// Why a description cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +104,8 @@ impl Values {
 pub struct Descriptions {
     texts: HashMap<&'static str, String>,
     replaced: Vec<&'static str>,
+    /// Which of the encoders of H.264 is used.
+    chosen: &'static str,
 }
 
 impl Descriptions {
@@ -118,7 +120,8 @@ impl Descriptions {
     /// What is built in.
     #[must_use]
     pub fn built_in() -> Self {
-        Self { texts: CONTRACT.iter().map(|entry| (entry.file, entry.text.to_owned())).collect(), replaced: Vec::new() }
+        let texts = CONTRACT.iter().map(|entry| (entry.file, entry.text.to_owned())).collect();
+        Self { texts, replaced: Vec::new(), chosen: VARIANTS[0] }
     }
 
     /// What is built in, except where `folder` has a file of the same relative name.
@@ -150,10 +153,25 @@ impl Descriptions {
         &self.replaced
     }
 
-    /// Parses every description and checks its sockets, without running any.
+    /// Uses `file`, one of `encode/h264-….launch`, as `encode/h264.launch`.
+    pub fn choose(&mut self, file: &str) {
+        if let Some(variant) = VARIANTS.into_iter().find(|variant| *variant == file) {
+            self.chosen = variant;
+        }
+    }
+
+    /// What is used as `encode/h264.launch`.
+    #[must_use]
+    pub fn chosen(&self) -> &'static str {
+        self.chosen
+    }
+
+    /// Parses every description and checks its sockets, without running any. What is not [chosen](Self::chosen) may lack what
+    /// it needs.
     #[must_use]
     pub fn check(&self) -> Vec<DescriptionError> {
-        Self::names().filter_map(|file| self.build(file, &Values::default()).err()).collect()
+        let used = |file: &&str| *file == self.chosen || !VARIANTS.contains(file);
+        Self::names().filter(used).filter_map(|file| self.build(file, &Values::default()).err()).collect()
     }
 
     /// A bin of `file`, its sockets made into pads of the same names.
@@ -161,6 +179,7 @@ impl Descriptions {
     /// # Errors
     /// When the text is not what the contract in `pipelines/README.md` asks for.
     pub fn build(&self, file: &str, values: &Values) -> Result<gst::Bin, DescriptionError> {
+        let file = if file == CHOSEN { self.chosen } else { file };
         let parse_error = |message: String| DescriptionError::Parse { file: file.to_owned(), message };
         let entry = CONTRACT
             .iter()
@@ -299,6 +318,37 @@ mod tests {
                 .contains("{secret} is not a placeholder")
         );
         assert!(problem(file, "queue name=in location=x ! queue name=out").contains("location"));
+    }
+
+    #[test]
+    fn only_the_encoder_that_is_chosen_must_be_there() {
+        let file = "encode/h264-nvenc.launch";
+        let mut all = replaced(file, "queue name=in ! nothere name=out");
+        assert!(all.check().is_empty(), "{:?}", all.check());
+        all.choose(file);
+        let problems: Vec<_> = all.check().iter().map(ToString::to_string).collect();
+        assert_eq!(problems, ["encode/h264-nvenc.launch: no element \"nothere\""]);
+        assert_eq!(all.build("encode/h264.launch", &Values::default()).unwrap_err().to_string(), problems[0]);
+        all.choose("encode/h264-openh264.launch");
+        let bin = all.build("encode/h264.launch", &Values::default()).unwrap();
+        let encodes = |element: gst::Element| element.factory().is_some_and(|factory| factory.name() == "openh264enc");
+        assert!(bin.children().into_iter().any(encodes));
+    }
+
+    #[test]
+    fn all_encoders_of_h264_have_their_sockets() {
+        for file in VARIANTS {
+            // Where a driver is missing its element is, too: any other stands for it.
+            let text = CONTRACT.iter().find(|entry| entry.file == file).unwrap().text;
+            let words = strip_comments(text);
+            let encoder = words.split_whitespace().find(|word| word.ends_with("enc")).unwrap();
+            let settings: String = words.split(encoder).nth(1).unwrap().split('!').next().unwrap().to_owned();
+            let text = words.replace(&format!("{encoder}{settings}"), "x264enc ");
+            let built = replaced(file, &text).build(file, &Values::default());
+            assert!(built.is_ok(), "{file}: {built:?}");
+            assert!(settings.contains("{gop}"), "{file}");
+            assert!(settings.contains("{video_kbps}") || settings.contains("{video_bps}"), "{file}");
+        }
     }
 
     #[test]

@@ -111,6 +111,25 @@ impl Outlet {
     pub fn caps(&self) -> Option<gst::Caps> {
         self.element().static_pad("sink").and_then(|pad| pad.current_caps())
     }
+
+    /// The same, waiting for media if it comes within that time.
+    pub async fn wait_for_caps(&self, within: Duration) -> Option<gst::Caps> {
+        let pad = self.element().static_pad("sink")?;
+        let changed = Arc::new(tokio::sync::Notify::new());
+        let say = Arc::clone(&changed);
+        let handler = pad.connect_notify(Some("caps"), move |_, _| say.notify_one());
+        let came = tokio::time::timeout(within, async {
+            loop {
+                match pad.current_caps() {
+                    Some(caps) => break caps,
+                    None => changed.notified().await,
+                }
+            }
+        });
+        let caps = came.await.ok();
+        pad.disconnect(handler);
+        caps
+    }
 }
 
 fn keyframe_request() -> gst::Event {

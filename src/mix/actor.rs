@@ -2,6 +2,8 @@
 //!
 //! Every change ends in [`Stage::settle`], which makes the pipeline fit the list of participants, whatever happened.
 
+mod dressing;
+
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,8 @@ use super::layout::Place;
 use super::roster::{Roster, Track};
 use super::scene::Scene;
 use super::slot::Slot;
-use super::tiles::Tile;
+use super::still::{self, Stills};
+use super::style::Look;
 use super::video::Canvas;
 use super::{MixError, MixSettings, MixState, Placed, audio};
 use crate::id::{ParticipantId, ParticipantName};
@@ -26,6 +29,7 @@ use crate::media::description::Descriptions;
 use crate::media::link::Outlet;
 use crate::media::pipeline::Pipeline;
 use crate::media::{Codec, Kind};
+use dressing::Dress;
 
 /// How often the mix looks who is frozen and what failed; a first picture shows within this time, too.
 const LOOK: Duration = Duration::from_millis(100);
@@ -41,8 +45,11 @@ pub(super) enum Command {
     Detach { id: ParticipantId, kind: Kind },
     Encode { encoding: Encoding, reply: oneshot::Sender<Result<Outlet, MixError>> },
     Release { encoding: Encoding },
+    Picture { reply: still::Reply },
     Arrange { scene: Scene },
     Speak { id: ParticipantId },
+    Look { turn: u64, look: Look },
+    Mute { id: ParticipantId, muted: bool },
 }
 
 /// Everything of one mix.
@@ -52,10 +59,12 @@ pub(super) struct Stage {
     roster: Roster,
     cards: Cards,
     encoders: Vec<Encoder>,
+    stills: Stills,
     pipeline: Pipeline,
     settings: MixSettings,
     descriptions: Descriptions,
     canvas: Canvas,
+    dress: Dress,
     scene: Scene,
     /// What the layout says, until somebody comes, goes or speaks.
     places: Option<Vec<Option<Place>>>,
@@ -80,15 +89,18 @@ impl Stage {
         let (voices, audio_pads) = audio::build(&descriptions, &settings.values, settings.voices)?;
         let video_tee = end(&pipeline, canvas.bin())?;
         let audio_tee = end(&pipeline, &voices)?;
+        let dress = Dress::new(&canvas)?;
         pipeline.play()?;
         let mut stage = Self {
             roster: Roster::default(),
             cards: Cards::default(),
             encoders: Vec::new(),
+            stills: Stills::default(),
             pipeline,
             settings,
             descriptions,
             canvas,
+            dress,
             scene: Scene::default(),
             places: None,
             video_tee,
@@ -114,7 +126,7 @@ impl Stage {
         loop {
             let now = Instant::now();
             let is_moving = self.slots.iter().any(Slot::is_moving);
-            let due = self.slots.iter().filter_map(Slot::next).min();
+            let due = self.slots.iter().filter_map(Slot::next).chain(self.canvas.next()).chain(self.dress.next()).min();
             let next = if is_moving { next_look.min(now + picture) } else { next_look };
             let next = due.map_or(next, |due| due.min(next));
             match commands.recv_timeout(next.saturating_duration_since(now)) {
@@ -142,6 +154,10 @@ impl Stage {
     fn step(&mut self) {
         let now = Instant::now();
         self.slots.iter_mut().for_each(|slot| slot.step(now));
+        self.lay_over();
+        if let Err(error) = self.canvas.step(now) {
+            tracing::warn!(%error, "the tiles are not up to date");
+        }
     }
 
     fn obey(&mut self, command: Command) {
@@ -152,6 +168,7 @@ impl Stage {
             }
             Command::Remove { id } => {
                 self.roster.remove(&id);
+                self.dress.forget(&id);
                 self.places = None;
             }
             Command::Arrange { scene } => {
@@ -185,6 +202,9 @@ impl Stage {
                 }
             }
             Command::Release { encoding } => self.release(encoding),
+            Command::Picture { reply } => self.stills.want(reply),
+            Command::Look { turn, look } => self.look(turn, look),
+            Command::Mute { id, muted } => self.mute(id, muted),
         }
     }
 
@@ -239,8 +259,10 @@ impl Stage {
     /// Makes inputs, places and tiles fit the participants.
     fn settle(&mut self) {
         let (canvas, most) = (self.canvas.size(), self.settings.videos);
-        let places = self.places.take().unwrap_or_else(|| self.roster.places(&self.scene, canvas, most));
-        let looked_at = self.encoders.iter().any(|encoder| encoder.encoding.kind() == Kind::Video);
+        let known = self.places.take();
+        let places = known.unwrap_or_else(|| self.with_gaps(self.roster.places(&self.scene, canvas, most)));
+        let encodes = self.encoders.iter().any(|encoder| encoder.encoding.kind() == Kind::Video);
+        let looked_at = self.stills.is_looked_at(encodes, Instant::now());
         let is_wanted = |index: usize| looked_at && places[index].is_some();
         // First out, so that pads are free for who comes in.
         for (_, hidden) in self.roster.all.iter_mut().enumerate().filter(|(index, _)| !is_wanted(*index)) {
@@ -258,25 +280,15 @@ impl Stage {
         }
         let (placed, covered) = self.place(&places);
         self.draw(&places, &covered);
+        let now = Instant::now();
+        let is_complete = self.canvas.is_up_to_date(now) && still::is_complete(&self.roster, &places, &self.slots);
+        self.stills.take(&self.video_tee, is_complete, now);
         self.places = Some(places);
         self.placed.send_if_modified(|current| {
             let changed = *current != placed;
             *current = placed;
             changed
         });
-    }
-
-    /// Draws a tile for everybody who has a place and no video that covers it, the deepest first.
-    fn draw(&mut self, places: &[Option<Place>], covered: &[bool]) {
-        let people = self.roster.all.iter().zip(places).filter_map(|(who, place)| Some((&who.person, place.as_ref()?)));
-        let mut unseen: Vec<_> = people.zip(covered).filter(|(_, covered)| !**covered).map(|(who, _)| who).collect();
-        unseen.sort_by_key(|(_, place)| place.z);
-        let tiles = unseen
-            .into_iter()
-            .map(|(person, place)| Tile { placement: place.placement, name: self.roster.caption(person, &self.scene) });
-        if let Err(error) = self.canvas.draw(tiles.collect()) {
-            tracing::warn!(%error, "the tiles are not up to date");
-        }
     }
 
     /// Starts the input of a track that has none.

@@ -30,12 +30,20 @@ impl Encoding {
     }
 }
 
-/// The description of an encoder.
+/// The description of an encoder; that of H.264 is the one that was [chosen](super::trial).
 pub(crate) fn description(encoding: Encoding) -> &'static str {
     match encoding {
         Encoding::H264 => "encode/h264.launch",
         Encoding::Vp8 => "encode/vp8.launch",
         Encoding::Aac => "encode/aac.launch",
         Encoding::Opus => "encode/opus.launch",
+    }
+}
+
+/// The description of an encoder that this process has to itself, for single pictures: those of a GPU are few, and for mixes.
+pub(crate) fn plain(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::H264 => "encode/h264-x264.launch",
+        other => description(other),
     }
 }

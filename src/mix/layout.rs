@@ -6,12 +6,14 @@
 
 mod cells;
 mod featured;
+mod gap;
 mod named;
 mod pattern;
 mod region;
 mod regions;
 mod wire;
 
+pub use gap::spaced;
 pub use named::{Layout, Source, spotlight};
 pub use pattern::{Pattern, PatternError};
 pub use region::{Region, Reuse};

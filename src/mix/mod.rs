@@ -15,8 +15,10 @@
 //! Invariant: the mix's sources of its own, the tiles and the silence, never stop, so nobody's coming, going, muting or
 //! failing can stop the mix. The mixers' pads are made at the start and lent to inputs.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 
+use gstreamer as gst;
 use tokio::sync::{oneshot, watch};
 
 use crate::id::{ParticipantId, ParticipantName};
@@ -34,14 +36,22 @@ mod cue;
 mod encoder;
 mod encoding;
 mod fit;
+#[cfg(test)]
+mod golden;
 mod input;
 pub mod layout;
+mod lettering;
 mod motion;
+mod overlay;
+mod plate;
 mod priming;
 mod roster;
 pub mod scene;
 mod slot;
+mod still;
+pub mod style;
 mod tiles;
+pub mod trial;
 mod video;
 
 use actor::{Command, Stage};
@@ -49,6 +59,7 @@ pub use encoding::Encoding;
 use layout::Placement;
 pub(crate) use priming::undo_priming;
 use scene::Scene;
+use style::{Assets, Style};
 
 /// Why there is no mix.
 #[derive(Debug, thiserror::Error)]
@@ -87,12 +98,17 @@ pub(crate) fn shown_name(owner: &str, shared: bool) -> String {
 /// Somebody's name tile alone, as BGRx; [`tile_caps`] says what that is.
 pub(crate) fn name_tile(size: layout::Size, name: &str) -> Result<Vec<u8>, cairo::Error> {
     let placement = Placement { x: 0, y: 0, width: size.width, height: size.height };
-    tiles::draw(size, &[tiles::Tile { placement, name: name.to_owned() }])
+    draw_tiles(size, &[Tile { placement, name: name.to_owned(), muted: false }])
 }
 
-pub(crate) use encoding::description as encoder_of;
+/// Tiles in the usual style, on an empty canvas, as BGRx.
+pub(crate) fn draw_tiles(canvas: layout::Size, tiles: &[Tile]) -> Result<Vec<u8>, cairo::Error> {
+    tiles::draw(canvas, &style::Look::default(), tiles)
+}
+
+pub(crate) use encoding::plain as plain_encoder_of;
 pub(crate) use fit::{cropper, fill};
-pub(crate) use tiles::{Tile, draw as draw_tiles};
+pub(crate) use tiles::Tile;
 pub(crate) use video::{depth, picture_caps as tile_caps, scale_cheaply};
 
 /// How large a mix is.
@@ -139,6 +155,9 @@ pub struct Mix {
     commands: mpsc::Sender<Command>,
     placed: watch::Receiver<Vec<Placed>>,
     state: watch::Receiver<MixState>,
+    canvas: layout::Size,
+    /// How often it was asked to look otherwise.
+    looks: Arc<AtomicU64>,
 }
 
 /// The mix in one codec: encoded once, for as long as somebody has one of these.
@@ -182,6 +201,7 @@ impl Mix {
         let (state_sender, state) = watch::channel(MixState::Running);
         let (ready, started) = oneshot::channel();
 
+        let canvas = layout::Size { width: settings.values.width, height: settings.values.height };
         let (name, descriptions) = (name.to_owned(), descriptions.clone());
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new().name("mix".into()).spawn(move || {
@@ -198,7 +218,7 @@ impl Mix {
             }
         })?;
         started.await.map_err(|_| MixError::Ended)??;
-        Ok(Self { commands, placed, state })
+        Ok(Self { commands, placed, state, canvas, looks: Arc::default() })
     }
 
     /// Gives a participant a tile.
@@ -229,6 +249,41 @@ impl Mix {
     /// When the mix has ended.
     pub fn set_scene(&self, scene: &Scene) -> Result<(), MixError> {
         self.send(Command::Arrange { scene: scene.clone() })
+    }
+
+    /// Looks otherwise, without a move. Images of `assets` are read elsewhere, and the style holds when they are there; one
+    /// that cannot be shown is left out, and the log says why ([`Assets::check`](style::Assets::check) says it before). Must
+    /// be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the mix has ended.
+    pub fn set_style(&self, style: &Style, assets: &Assets) -> Result<(), MixError> {
+        let turn = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        if !style.has_images() {
+            return self.send(Command::Look { turn, look: assets.dress(style, self.canvas).0 });
+        }
+        let (style, assets, canvas) = (style.clone(), assets.clone(), self.canvas);
+        let (looks, commands) = (Arc::clone(&self.looks), self.commands.clone());
+        tokio::task::spawn_blocking(move || {
+            // Nobody waits for one that another has followed.
+            if looks.load(Ordering::Relaxed) == turn {
+                let (look, problem) = assets.dress(&style, canvas);
+                if let Some(error) = problem {
+                    tracing::warn!(%error, "an image is not shown in a mix");
+                }
+                // A mix that has ended looks like nothing.
+                let _ = commands.send(Command::Look { turn, look });
+            }
+        });
+        Ok(())
+    }
+
+    /// Says whether somebody is muted, for their mark.
+    ///
+    /// # Errors
+    /// When the mix has ended.
+    pub fn set_muted(&self, id: &ParticipantId, muted: bool) -> Result<(), MixError> {
+        self.send(Command::Mute { id: id.clone(), muted })
     }
 
     /// Says who speaks now. When nobody does, who spoke last counts.
@@ -272,6 +327,16 @@ impl Mix {
         self.send(Command::Encode { encoding, reply })?;
         let outlet = started.await.map_err(|_| MixError::Ended)??;
         Ok(Encoded { encoding, outlet, commands: self.commands.clone() })
+    }
+
+    /// One picture as it leaves the mixer, with everybody in it whose video can be had within a few seconds; nothing is encoded.
+    ///
+    /// # Errors
+    /// When the mix has ended, or ends before.
+    pub async fn picture(&self) -> Result<gst::Sample, MixError> {
+        let (reply, taken) = oneshot::channel();
+        self.send(Command::Picture { reply })?;
+        taken.await.map_err(|_| MixError::Ended)
     }
 
     /// Who is where in the picture now, and every change to it.

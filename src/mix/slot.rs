@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
+use gstreamer_video as gst_video;
 
 use super::cue::Cue;
 use super::fit;
@@ -39,6 +40,18 @@ struct Video {
 struct Shown {
     at: Placement,
     motion: Option<Motion>,
+    place: Place,
+    /// A picture of a name, not of somebody.
+    is_card: bool,
+}
+
+/// What is seen in a slot now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Where, without bars.
+    pub(super) at: Placement,
+    pub(super) z: i32,
+    pub(super) is_card: bool,
 }
 
 impl Slot {
@@ -112,6 +125,24 @@ impl Slot {
         self.shown.as_ref().is_some_and(|shown| shown.motion.is_some())
     }
 
+    /// What is seen in it now.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        let shown = self.shown.as_ref()?;
+        let picture = self.inside.current_caps().and_then(|caps| gst_video::VideoInfo::from_caps(&caps).ok())?;
+        let at = fit::seen(shown.at, shown.place.fit, &picture);
+        Some(Seen { at, z: shown.place.z, is_card: shown.is_card })
+    }
+
+    /// Ends a move: it is there at once.
+    pub(super) fn arrive(&mut self) {
+        let Some(shown) = &mut self.shown else { return };
+        if shown.motion.take().is_some() {
+            shown.at = shown.place.placement;
+            let at = shown.at;
+            self.put(at);
+        }
+    }
+
     /// Does what is due, and goes on with a move.
     pub(super) fn step(&mut self, now: Instant) {
         match self.cue.take(now) {
@@ -145,7 +176,8 @@ impl Slot {
         if self.inside.property::<u32>("zorder") != zorder {
             self.inside.set_property("zorder", zorder);
         }
-        let was_hidden = self.shown.replace(Shown { at, motion }).is_none();
+        let shown = Shown { at, motion, place, is_card: cropper.is_none() };
+        let was_hidden = self.shown.replace(shown).is_none();
         if was_hidden {
             self.put(at);
             self.inside.set_property("alpha", 1.0);

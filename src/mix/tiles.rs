@@ -1,8 +1,12 @@
-//! The still picture below all videos: a dark canvas, and a tile with initials and name for whoever shows no video.
+//! The still picture below all videos: a dark canvas or a background, and a tile with initials and name for whoever shows no
+//! video.
 
-use cairo::{Context, FontSlant, FontWeight, Format, ImageSurface};
+use cairo::{Context, Format, ImageSurface};
 
 use super::layout::{Placement, Size};
+use super::lettering::{Hand, Lettering};
+use super::plate::{Plate, round_rectangle};
+use super::style::{Background, Look};
 
 /// Red, green and blue from 0 to 1.
 type Colour = (f64, f64, f64);
@@ -19,7 +23,7 @@ const DISCS: [Colour; 6] = [
     (0.72, 0.46, 0.20),
     (0.20, 0.52, 0.60),
 ];
-/// Between a panel and the edge of its tile, in pixels, so that neighbours stay apart.
+/// Between a panel and the edge of its tile, in pixels, so that neighbours stay apart where the style leaves no gap.
 const GAP: f64 = 2.0;
 
 /// A tile to draw.
@@ -27,17 +31,32 @@ const GAP: f64 = 2.0;
 pub(crate) struct Tile {
     pub(crate) placement: Placement,
     pub(crate) name: String,
+    pub(crate) muted: bool,
+}
+
+/// The colour below everything.
+pub(super) fn ground(look: &Look) -> Colour {
+    match &look.style.background {
+        Some(Background::Colour(colour)) => colour.parts(),
+        Some(Background::Image(_)) | None => CANVAS,
+    }
 }
 
 /// Draws `tiles` on an empty canvas. The result is BGRx, rows packed.
-pub(crate) fn draw(canvas: Size, tiles: &[Tile]) -> Result<Vec<u8>, cairo::Error> {
+pub(crate) fn draw(canvas: Size, look: &Look, tiles: &[Tile]) -> Result<Vec<u8>, cairo::Error> {
     let side = |length: u32| i32::try_from(length).map_err(|_| cairo::Error::InvalidSize);
     let mut surface = ImageSurface::create(Format::Rgb24, side(canvas.width)?, side(canvas.height)?)?;
+    let background = look.background.as_ref().filter(|image| image.size == canvas);
+    if let Some(background) = background {
+        surface.data().map_err(|_| cairo::Error::SurfaceFinished)?.copy_from_slice(&background.data);
+    }
     {
         let context = Context::new(&surface)?;
-        paint(&context, CANVAS)?;
+        if background.is_none() {
+            paint(&context, ground(look))?;
+        }
         for tile in tiles {
-            draw_tile(&context, tile)?;
+            draw_tile(&context, canvas, look, tile)?;
         }
     }
     surface.flush();
@@ -45,15 +64,17 @@ pub(crate) fn draw(canvas: Size, tiles: &[Tile]) -> Result<Vec<u8>, cairo::Error
     surface.data().map(|data| data.to_vec()).map_err(|_| cairo::Error::SurfaceFinished)
 }
 
-fn draw_tile(context: &Context, tile: &Tile) -> Result<(), cairo::Error> {
+fn draw_tile(context: &Context, canvas: Size, look: &Look, tile: &Tile) -> Result<(), cairo::Error> {
     let Placement { x, y, width, height } = tile.placement;
+    let size = Size { width, height };
     let (x, y, width, height) = (f64::from(x), f64::from(y), f64::from(width), f64::from(height));
-    set(context, PANEL);
-    context.rectangle(x + GAP, y + GAP, width - 2.0 * GAP, height - 2.0 * GAP);
-    context.fill()?;
+    let gap = if look.style.gap > 0 { 0.0 } else { GAP };
     context.save()?;
-    context.rectangle(x + GAP, y + GAP, width - 2.0 * GAP, height - 2.0 * GAP);
-    context.clip();
+    set(context, PANEL);
+    let radius = f64::from(look.style.radius);
+    round_rectangle(context, x + gap, y + gap, width - 2.0 * gap, height - 2.0 * gap, radius);
+    context.clip_preserve();
+    context.fill()?;
 
     let (centre_x, centre_y, radius) = (x + width / 2.0, y + height * 0.42, height * 0.2);
     let hash = tile.name.bytes().fold(7usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
@@ -62,25 +83,15 @@ fn draw_tile(context: &Context, tile: &Tile) -> Result<(), cairo::Error> {
     context.fill()?;
 
     set(context, TEXT);
-    context.select_font_face("sans-serif", FontSlant::Normal, FontWeight::Bold);
-    centred(context, &initials(&tile.name), centre_x, centre_y, radius * 0.8, radius * 1.6)?;
-    context.select_font_face("sans-serif", FontSlant::Normal, FontWeight::Normal);
-    centred(context, &tile.name, centre_x, y + height * 0.8, height * 0.085, width * 0.9)?;
-    context.restore()
-}
-
-/// One line of text around a point, made smaller if it would be wider than `room`.
-fn centred(context: &Context, text: &str, x: f64, y: f64, size: f64, room: f64) -> Result<(), cairo::Error> {
-    // Cairo takes C strings.
-    let text = text.replace('\0', "");
-    context.set_font_size(size);
-    let wide = context.text_extents(&text)?.width();
-    if wide > room {
-        context.set_font_size(size * room / wide);
+    let hand = Hand { size: radius * 0.8, bold: true, room: radius * 1.9, lines: false };
+    Lettering::new(context, &initials(&tile.name), hand)?.draw_around(context, centre_x, centre_y);
+    let hand = Hand { size: height * 0.085, bold: false, room: width * 0.9, lines: false };
+    Lettering::new(context, &tile.name, hand)?.draw_around(context, centre_x, y + height * 0.8);
+    let is_marked = tile.muted && look.style.mute_marks;
+    if let Some(plate) = Plate::of(None, is_marked, canvas, size, look.style.radius) {
+        plate.draw(context, x + f64::from(plate.margin), y + height - f64::from(plate.margin))?;
     }
-    let extents = context.text_extents(&text)?;
-    context.move_to(x - extents.width() / 2.0 - extents.x_bearing(), y - extents.height() / 2.0 - extents.y_bearing());
-    context.show_text(&text)
+    context.restore()
 }
 
 /// The first letters of the first and the last word.
@@ -116,7 +127,8 @@ mod tests {
     fn a_tile_is_drawn_where_it_is_placed() {
         let canvas = Size { width: 640, height: 360 };
         let placement = Placement { x: 320, y: 0, width: 320, height: 180 };
-        let picture = draw(canvas, &[Tile { placement, name: "Zoë\u{0} long ".repeat(20) }]).unwrap_or_default();
+        let tile = Tile { placement, name: "Zoë\u{0} long ".repeat(20), muted: false };
+        let picture = draw(canvas, &Look::default(), &[tile]).unwrap_or_default();
         let pixel = |x: usize, y: usize| picture[(y * 640 + x) * 4..][..3].to_vec();
         assert_eq!(picture.len(), 640 * 360 * 4);
         assert_eq!(pixel(10, 10), [23, 19, 18]);

@@ -2,8 +2,11 @@
 //!
 //! The compositor's pads are made once, before it plays. A pad without a live video is transparent, and the tile below
 //! it shows.
+//!
+//! The stage runs ahead of the videos, so that a new look shows at once. Tiles come and go as late as their videos: they wait here.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -12,10 +15,17 @@ use gstreamer_video as gst_video;
 
 use super::MixError;
 use super::layout::Size;
+use super::overlay::Sheet;
 use super::slot::Slot;
+use super::style::Look;
 use super::tiles::{self, Tile};
 use crate::media::description::{Descriptions, Values};
 use crate::media::pipeline::Pipeline;
+
+/// How much earlier than the mixer needs them the stage's pictures come.
+const EARLY: Duration = Duration::from_millis(60);
+/// How long tiles take to be drawn, and to be passed on.
+const DRAWING: Duration = Duration::from_millis(100);
 
 /// The picture's half of the mix.
 #[derive(Debug)]
@@ -23,7 +33,13 @@ pub(super) struct Canvas {
     bin: gst::Bin,
     stage: gst_app::AppSrc,
     size: Size,
+    /// How far the picture is behind what comes in, and by how much of that the stage is ahead.
+    late: Duration,
+    ahead: Duration,
+    look: Look,
     drawn: Option<Vec<Tile>>,
+    due: VecDeque<(Instant, Vec<Tile>)>,
+    drawn_at: Instant,
 }
 
 impl Canvas {
@@ -40,13 +56,28 @@ impl Canvas {
         let size = Size { width: values.width, height: values.height };
         stage.set_caps(Some(&picture_caps(size)));
         start_now(&mixer);
-        // How far the picture is behind what comes in.
         let late = match mixer.find_property("min-upstream-latency") {
             Some(_) => Duration::from_nanos(mixer.property("min-upstream-latency")),
             None => Duration::ZERO,
         };
+        let ahead = late.saturating_sub(EARLY);
+        // The only one there is, so far.
+        if let Some(pad) = mixer.sink_pads().first() {
+            pad.set_offset(-i64::try_from(ahead.as_nanos()).unwrap_or(0));
+        }
         let slots = (0..slots).map(|index| request(&bin, &mixer, index, late)).collect::<Result<_, _>>()?;
-        Ok((Self { bin, stage, size, drawn: None }, slots))
+        let (look, due) = (Look::default(), VecDeque::new());
+        Ok((Self { bin, stage, size, late, ahead, look, drawn: None, due, drawn_at: Instant::now() }, slots))
+    }
+
+    /// What is to lie over the picture.
+    pub(super) fn sheet(&self) -> Result<Sheet, MixError> {
+        Sheet::over(&socket(&self.bin, "mixer")?)
+    }
+
+    /// How far the picture is behind what comes in.
+    pub(super) fn late(&self) -> Duration {
+        self.late
     }
 
     /// The bin, to be placed in the mix's pipeline; its `out` pad gives the picture.
@@ -59,16 +90,48 @@ impl Canvas {
         self.size
     }
 
-    /// Puts `tiles` below the videos, unless they are there already.
-    pub(super) fn draw(&mut self, tiles: Vec<Tile>) -> Result<(), MixError> {
-        if self.drawn.as_ref() == Some(&tiles) {
+    /// Puts `tiles` below the videos, unless they are there already: when the videos of now are there.
+    pub(super) fn draw(&mut self, tiles: Vec<Tile>, now: Instant) -> Result<(), MixError> {
+        if self.due.back().map(|(_, tiles)| tiles).or(self.drawn.as_ref()) == Some(&tiles) {
             return Ok(());
         }
-        let picture = tiles::draw(self.size, &tiles)?;
+        if self.drawn.is_none() {
+            return self.put(tiles);
+        }
+        self.due.push_back((now + self.ahead, tiles));
+        Ok(())
+    }
+
+    /// Looks otherwise, with these tiles, from now on.
+    pub(super) fn set_look(&mut self, look: Look, tiles: Vec<Tile>) -> Result<(), MixError> {
+        self.look = look;
+        self.due.clear();
+        self.put(tiles)
+    }
+
+    /// Puts the tiles there that are due.
+    pub(super) fn step(&mut self, now: Instant) -> Result<(), MixError> {
+        let passed = self.due.iter().take_while(|(at, _)| *at <= now).count();
+        let last = self.due.drain(..passed).next_back();
+        last.map_or(Ok(()), |(_, tiles)| self.put(tiles))
+    }
+
+    /// When tiles are due next.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.front().map(|(at, _)| *at)
+    }
+
+    fn put(&mut self, tiles: Vec<Tile>) -> Result<(), MixError> {
+        let picture = tiles::draw(self.size, &self.look, &tiles)?;
         let buffer = gst::Buffer::from_mut_slice(picture);
         self.stage.push_buffer(buffer).map_err(|_| MixError::Graph { step: "drawing the tiles" })?;
-        self.drawn = Some(tiles);
+        (self.drawn, self.drawn_at) = (Some(tiles), Instant::now());
         Ok(())
+    }
+
+    /// Whether the tiles that were drawn last are seen.
+    pub(super) fn is_up_to_date(&self, now: Instant) -> bool {
+        self.due.is_empty() && now >= self.drawn_at + self.late.saturating_sub(self.ahead) + DRAWING
     }
 }
 

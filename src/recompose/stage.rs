@@ -32,6 +32,7 @@ pub(super) fn stills(score: &Score, seen: &[u64]) -> Vec<Still> {
             let tile = |(part, place): &(usize, Place)| Tile {
                 placement: place.placement,
                 name: score.parts[*part].name.clone(),
+                muted: false,
             };
             let tiles: Vec<Tile> = unseen.into_iter().map(tile).collect();
             match stills.last_mut() {

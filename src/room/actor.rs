@@ -18,8 +18,10 @@ use super::participant::Participant;
 use super::presence::Waiting;
 use super::recordings::{News, Recordings};
 use super::registry::RoomContext;
+use super::snapshots::Snapshots;
 use super::speakers::{self, Speakers};
 use super::view::{MAX_LOOKS, View};
+use super::viewers::Viewers;
 use crate::id::{ParticipantId, RoomName};
 use crate::media::Kind;
 use crate::media::bus::{BusEvent, BusEventKind};
@@ -44,6 +46,9 @@ pub(super) struct Actor {
     pub(super) participants: BTreeMap<ParticipantId, Participant>,
     pub(super) recordings: Recordings,
     pub(super) outputs: Outputs,
+    /// Before the pipeline, like participants.
+    pub(super) viewers: Viewers,
+    pub(super) snapshots: Snapshots,
     pub(super) mixing: Mixing,
     pub(super) endpoints: EndpointContext,
     pub(super) pipeline: Pipeline,
@@ -81,6 +86,7 @@ impl Actor {
                 sound_milliseconds: context.config.rooms.jitter_milliseconds,
                 picture_milliseconds: context.config.rooms.repair_milliseconds,
             },
+            gather: None,
             events,
         };
         Ok(Self {
@@ -89,6 +95,8 @@ impl Actor {
             participants: BTreeMap::new(),
             recordings,
             outputs: Outputs::default(),
+            viewers: Viewers::default(),
+            snapshots: Snapshots::default(),
             mixing: Mixing::default(),
             endpoints,
             pipeline,
@@ -130,6 +138,8 @@ impl Actor {
             if self.participants.is_empty() && self.waiting.is_empty() {
                 self.end_recordings();
                 self.end_outputs(None, "everybody has gone");
+                self.end_viewers(None, "everybody has gone");
+                self.end_snapshots(None, "everybody has gone");
                 if !self.recordings.is_active() {
                     break;
                 }
@@ -163,10 +173,12 @@ impl Actor {
             Command::StartOutput { wanted, reply } => self.start_output(wanted, reply),
             Command::Outputs { reply } => drop(reply.send(self.outputs.statuses())),
             Command::StopOutput { id, reply } => self.stop_output(&id, reply),
+            Command::Watch(command) => self.watch_command(command),
             Command::Mixes { reply } => drop(reply.send(self.describe_mixes())),
             Command::MakeMix { name, change, reply } => drop(reply.send(self.make_mix(name, change))),
             Command::ChangeMix { name, change, reply } => drop(reply.send(self.change_mix(&name, change))),
             Command::ForgetMix { name, reply } => drop(reply.send(self.forget_mix(&name))),
+            Command::Snapshot { wanted, reply } => self.take_snapshot(&wanted, reply),
             Command::Close => self.close(),
         }
     }
@@ -177,13 +189,14 @@ impl Actor {
             return;
         }
         let outcome = match request {
-            Request::Publish { endpoint, offer, tracks, replaces } => {
-                return self.publish(id, Naming { name: endpoint, replaces }, &offer, tracks, reply);
+            Request::Publish { endpoint, offer, tracks, replaces, trickles } => {
+                return self.publish(id, Naming { name: endpoint, replaces, trickles }, &offer, tracks, reply);
             }
             Request::Subscribe { endpoint, offer, wanted, replaces } => {
-                return self.subscribe(id, Naming { name: endpoint, replaces }, &offer, wanted, reply);
+                return self.subscribe(id, Naming { name: endpoint, replaces, trickles: true }, &offer, wanted, reply);
             }
             Request::Candidate { endpoint, candidate } => self.candidate(id, &endpoint, &candidate),
+            Request::Trickle { endpoint, fragment } => self.trickle(id, &endpoint, &fragment),
             Request::CloseEndpoint(endpoint) => self.close_endpoint(id, &endpoint),
             Request::Mute { source, muted } => self.mute(id, source, muted),
             Request::View(looks) => self.look(id, looks),
@@ -212,6 +225,7 @@ impl Actor {
 
     fn watch(&mut self) {
         self.end_overdue();
+        self.end_overdue_viewers();
         self.give_up_lost();
         for id in std::mem::take(&mut self.slow) {
             self.expel(&id, Removal::Slow);
@@ -225,6 +239,9 @@ impl Actor {
 
     fn bus_event(&mut self, event: &BusEvent) {
         let BusEventKind::Error(detail) = &event.kind else { return };
+        if self.viewer_bus_event(event) {
+            return;
+        }
         let error = EndpointError::Media(detail.clone());
         let owner = self.participants.values().find_map(|participant| {
             let endpoint = participant.endpoints().find(|(_, endpoint)| endpoint.owns(event));

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::{JoinError, MixesError, OutputError, RecordingError, RequestError};
+use super::error::{JoinError, MixesError, OutputError, RecordingError, RequestError, SnapshotError};
 use super::event::Event;
 use super::mixes::{Change, Described};
 use super::model::{Look, Role, Source};
@@ -12,6 +13,7 @@ use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::egress::outputs::Status;
 use crate::id::{EndpointName, MixName, OutputId, ParticipantId, ParticipantName, RecordingId};
+use crate::webrtc::sdp::Fragment;
 
 /// A message to the room's task.
 #[derive(Debug)]
@@ -111,6 +113,8 @@ pub enum Command {
         /// What became of it.
         reply: oneshot::Sender<Result<Status, OutputError>>,
     },
+    /// Somebody outside of the room watches a mix.
+    Watch(super::viewers::Watch),
     /// What all mixes are.
     Mixes {
         /// By their names.
@@ -140,6 +144,13 @@ pub enum Command {
         name: MixName,
         /// Whether that was done.
         reply: oneshot::Sender<Result<(), MixesError>>,
+    },
+    /// Make a picture of a mix.
+    Snapshot {
+        /// Of which, and how wide.
+        wanted: super::snapshots::Wanted,
+        /// The JPEG, or why there is none.
+        reply: oneshot::Sender<Result<Bytes, SnapshotError>>,
     },
     /// Send everybody away and finalise what is being recorded.
     Close,
@@ -183,6 +194,8 @@ pub enum Request {
         tracks: Tracks,
         /// The endpoint that ends when this one is connected.
         replaces: Option<EndpointName>,
+        /// Whether the client is told our candidates one by one, by [`Event::Candidate`]. If not, the answer has them all.
+        trickles: bool,
     },
     /// Offer to receive.
     Subscribe {
@@ -201,6 +214,13 @@ pub enum Request {
         endpoint: EndpointName,
         /// The candidate.
         candidate: String,
+    },
+    /// Several remote candidates of an endpoint at once.
+    Trickle {
+        /// Which endpoint.
+        endpoint: EndpointName,
+        /// What the client says.
+        fragment: Fragment,
     },
     /// End an endpoint.
     CloseEndpoint(EndpointName),

@@ -18,7 +18,7 @@ impl Actor {
 
     /// Makes a mix, which runs once something takes it.
     pub(super) fn make_mix(&mut self, name: MixName, change: Change) -> Result<Described, MixesError> {
-        let definition = change.of(&Definition::default());
+        let definition = change.of(&Definition::default())?;
         definition.check(&self.context.config.mix)?;
         self.mixing.known.make(name.clone(), definition.clone())?;
         tracing::info!(mix = %name, "a mix was made");
@@ -32,7 +32,7 @@ impl Actor {
             let message = "a mix keeps its name: leave name out, or make another mix".to_owned();
             return Err(MixesError::Refused { field: "name".to_owned(), message });
         }
-        let then = change.of(now);
+        let then = change.of(now)?;
         then.check(&self.context.config.mix)?;
         if self.mixing.is_used(name)
             && let Some(field) = now.fixed(&then)
@@ -40,7 +40,7 @@ impl Actor {
             return Err(MixesError::Fixed(field));
         }
         self.mixing.known.change(name, then.clone());
-        self.mixing.rearrange(name, &then.scene);
+        self.mixing.rearrange(name, &then, &self.assets());
         Ok(self.describe(name, &then))
     }
 
@@ -50,7 +50,11 @@ impl Actor {
         if name.is_default() {
             return Err(MixesError::Default);
         }
-        if self.mixing.is_used(name) || self.recordings.takes(name) || self.outputs.takes(name) {
+        if self.mixing.is_used(name)
+            || self.recordings.takes(name)
+            || self.outputs.takes(name)
+            || self.viewers.takes(name)
+        {
             return Err(MixesError::InUse(name.clone()));
         }
         self.mixing.known.forget(name);

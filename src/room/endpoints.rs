@@ -11,16 +11,30 @@ use super::model::Role as ParticipantRole;
 use super::participant::{MAX_ENDPOINTS, Participant};
 use crate::id::{EndpointId, EndpointName, ParticipantId};
 use crate::webrtc::candidate::{self, Candidate, CandidatePolicy};
-use crate::webrtc::sdp::{self, Offer, Policy, Role};
-use crate::webrtc::{Endpoint, EndpointError, EndpointEvent, EndpointEventKind};
+use crate::webrtc::sdp::{self, Fragment, Offer, Policy, Role};
+use crate::webrtc::{Endpoint, EndpointContext, EndpointError, EndpointEvent, EndpointEventKind};
 
 /// What the client calls a new endpoint, and which one it shall replace.
 pub(super) struct Naming {
     pub(super) name: EndpointName,
     pub(super) replaces: Option<EndpointName>,
+    /// Whether it is told our candidates one by one.
+    pub(super) trickles: bool,
 }
 
+/// How long an answer that has all our candidates waits for them: for our own addresses, and for what a server says of them.
+const GATHER_WITHIN: Duration = Duration::from_millis(500);
+const GATHER_AFAR_WITHIN: Duration = Duration::from_secs(2);
+
 impl Actor {
+    /// For endpoints of clients that cannot be told of candidates after the answer.
+    pub(super) fn gathering(&self) -> EndpointContext {
+        let ice = &self.context.config.ice;
+        let is_afar = !ice.stun.is_empty() || !ice.turn.is_empty();
+        let gather = Some(if is_afar { GATHER_AFAR_WITHIN } else { GATHER_WITHIN });
+        EndpointContext { gather, ..self.endpoints.clone() }
+    }
+
     pub(super) fn publish(&mut self, id: &ParticipantId, naming: Naming, offer: &str, tracks: Tracks, reply: Reply) {
         let prepared = self.offer(id, &naming.name, offer, Role::Publisher).and_then(|offer| {
             if self.participants.get(id).is_some_and(|participant| participant.role == ParticipantRole::Viewer) {
@@ -28,7 +42,8 @@ impl Actor {
             }
             check_tracks(&offer, &tracks)?;
             let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
-            Ok(Endpoint::publisher(&participant.bin, offer, &self.endpoints)?)
+            let context = if naming.trickles { self.endpoints.clone() } else { self.gathering() };
+            Ok(Endpoint::publisher(&participant.bin, offer, &context)?)
         });
         let purpose = Purpose::Publish(Publishing { tracks, waiting: Vec::new() });
         self.hold(id, naming, prepared, purpose, reply);
@@ -126,6 +141,20 @@ impl Actor {
         Ok(Done::Nothing)
     }
 
+    /// Takes candidates that came together.
+    pub(super) fn trickle(
+        &self,
+        id: &ParticipantId,
+        name: &EndpointName,
+        fragment: &Fragment,
+    ) -> Result<Done, RequestError> {
+        let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
+        let endpoint = participant.endpoint(name).ok_or_else(|| RequestError::UnknownEndpoint(name.clone()))?;
+        fragment.belongs_to(endpoint.offer()).map_err(RequestError::Fragment)?;
+        fragment.candidates.iter().for_each(|candidate| endpoint.add_candidate(candidate));
+        Ok(Done::Nothing)
+    }
+
     pub(super) fn close_endpoint(&mut self, id: &ParticipantId, name: &EndpointName) -> Result<Done, RequestError> {
         let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
         let endpoint = participant.endpoint(name).ok_or_else(|| RequestError::UnknownEndpoint(name.clone()))?;
@@ -135,7 +164,7 @@ impl Actor {
     }
 
     pub(super) fn endpoint_event(&mut self, event: EndpointEvent) {
-        let Some((id, name)) = self.owner_of(&event.endpoint) else { return };
+        let Some((id, name)) = self.owner_of(&event.endpoint) else { return self.viewer_event(event) };
         match event.kind {
             EndpointEventKind::Answer(sdp) => {
                 if let Some(held) = self.participants.get_mut(&id).and_then(|p| p.endpoints.get_mut(&name)) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::model::Source;
 use crate::id::{EndpointName, MixName, OutputId, ParticipantId, RecordingId};
 use crate::webrtc::EndpointError;
-use crate::webrtc::sdp::SdpError;
+use crate::webrtc::sdp::{FragmentError, SdpError};
 
 /// Why one cannot come in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +78,9 @@ pub enum RequestError {
     /// The candidate cannot be used.
     #[error("{0}")]
     Candidate(String),
+    /// Several candidates cannot be used.
+    #[error("{0}")]
+    Fragment(FragmentError),
     /// Something is too long, or too much, or empty.
     #[error("{0}")]
     Content(String),
@@ -105,7 +108,7 @@ impl RequestError {
             Self::EndpointExists(_) => "endpoint_exists",
             Self::TooManyEndpoints(_) => "too_many_endpoints",
             Self::Offer(_) | Self::Tracks(_) => "bad_offer",
-            Self::Candidate(_) => "bad_candidate",
+            Self::Candidate(_) | Self::Fragment(_) => "bad_candidate",
             Self::Content(_) => "bad_message",
             Self::Endpoint(error) => endpoint_code(error),
         }
@@ -146,6 +149,52 @@ pub enum RecordingError {
     Folder(String),
     /// Mixing or writing could not start, or failed.
     #[error("the recording failed: {0}")]
+    Media(String),
+}
+
+/// Why nobody watches, or not as they want.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WatchError {
+    /// There is no such room.
+    #[error("there is no room {0:?}: somebody has to join it first")]
+    NoRoom(String),
+    /// Nobody of that identifier watches.
+    #[error("nobody watches here by that address: it has ended, perhaps; make a new offer")]
+    Unknown,
+    /// The mix cannot be had.
+    #[error(transparent)]
+    Mix(#[from] MixesError),
+    /// There are as many as allowed.
+    #[error("{0} watch already, and there is no place for more: try again later")]
+    Full(usize),
+    /// The offer cannot be used.
+    #[error("{0}")]
+    Offer(SdpError),
+    /// Candidates cannot be used.
+    #[error("{0}")]
+    Fragment(FragmentError),
+    /// Mixing, encoding or the connection could not start, or failed.
+    #[error("the mix cannot be watched: {0}")]
+    Media(String),
+}
+
+/// Why there is no picture of a mix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// There is no such room.
+    #[error("there is no room {0:?}: somebody has to join it first")]
+    NoRoom(String),
+    /// The mix cannot be had.
+    #[error(transparent)]
+    Mix(#[from] MixesError),
+    /// There are as many as allowed.
+    #[error("too many pictures of this room are being made: try again in a moment")]
+    Busy,
+    /// It did not come in time.
+    #[error("the picture did not come in time: try again in a moment")]
+    Late,
+    /// Mixing or encoding could not start, or failed.
+    #[error("there is no picture: {0}")]
     Media(String),
 }
 
@@ -201,7 +250,7 @@ pub enum MixesError {
     #[error("{0} cannot change while the mix runs: stop what takes it first, or make another mix")]
     Fixed(&'static str),
     /// Something takes it.
-    #[error("the mix {0} is in use: stop the outputs and recordings that take it first")]
+    #[error("the mix {0} is in use: stop the outputs, recordings and viewers that take it first")]
     InUse(MixName),
     /// Every room has it.
     #[error("every room has the mix default: change it instead")]

@@ -8,6 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use serde_json::Value;
+
 use super::error::MixesError;
 use crate::config;
 use crate::id::MixName;
@@ -15,6 +17,7 @@ use crate::media::description::Values;
 use crate::mix::Placed;
 use crate::mix::layout::{Layout, Pattern, Size};
 use crate::mix::scene::Scene;
+use crate::mix::style::Style;
 
 /// How many may be made by name.
 const MOST: usize = 32;
@@ -25,13 +28,14 @@ const KBPS: std::ops::RangeInclusive<u32> = 50..=50_000;
 const REGIONS: &str = "regions-";
 
 /// How a mix is made. What is not said is as the operator set it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Definition {
     width: Option<u32>,
     height: Option<u32>,
     fps: Option<u32>,
     video_kbps: Option<u32>,
     pub(super) scene: Scene,
+    pub(super) style: Style,
 }
 
 impl Definition {
@@ -63,9 +67,10 @@ impl Definition {
             return wrong("videoKbps", format!("videoKbps is {kbps}: use {least} to {most}"));
         }
         let Values { width, height, .. } = self.values(usual);
-        self.scene
-            .check(Size { width, height })
-            .map_err(|error| MixesError::Refused { field: error.field.to_owned(), message: error.to_string() })
+        let canvas = Size { width, height };
+        let refused = |field: &str, message: String| MixesError::Refused { field: field.to_owned(), message };
+        self.scene.check(canvas).map_err(|error| refused(error.field, error.to_string()))?;
+        self.style.check(canvas).map_err(|error| refused(error.field(), error.to_string()))
     }
 
     /// What of `other` a running mix cannot become.
@@ -103,6 +108,9 @@ pub struct Change {
     pins: Option<Option<Vec<Pattern>>>,
     #[serde(deserialize_with = "said")]
     labels: Option<Option<BTreeMap<String, String>>>,
+    /// Of its parts, too, only those change that are named.
+    #[serde(deserialize_with = "said")]
+    style: Option<Option<Value>>,
 }
 
 /// Tells null from nothing.
@@ -112,14 +120,22 @@ fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 
 impl Change {
     /// What becomes of a mix by it.
-    pub(super) fn of(self, now: &Definition) -> Definition {
+    ///
+    /// # Errors
+    /// When there is no such style.
+    pub(super) fn of(self, now: &Definition) -> Result<Definition, MixesError> {
         fn number(now: Option<u32>, said: Option<Option<u32>>) -> Option<u32> {
             said.unwrap_or(now)
         }
         fn value<T: Clone + Default>(now: &T, said: Option<Option<T>>) -> T {
             said.map_or_else(|| now.clone(), Option::unwrap_or_default)
         }
-        Definition {
+        let style = match self.style {
+            None => now.style.clone(),
+            Some(None) => Style::default(),
+            Some(Some(change)) => restyled(&now.style, &change)?,
+        };
+        Ok(Definition {
             width: number(now.width, self.width),
             height: number(now.height, self.height),
             fps: number(now.fps, self.fps),
@@ -132,12 +148,27 @@ impl Change {
                 pins: value(&now.scene.pins, self.pins),
                 labels: value(&now.scene.labels, self.labels),
             },
-        }
+            style,
+        })
+    }
+
+    /// The style that it speaks of by itself, if it does: with images that may have to be read before anything else.
+    #[must_use]
+    pub fn style(&self) -> Option<Style> {
+        Style::from_value(self.style.clone()??).ok()
     }
 }
 
+/// RFC 7396: what is not named stays.
+fn restyled(now: &Style, change: &Value) -> Result<Style, MixesError> {
+    let refused = |field: &str, message: String| MixesError::Refused { field: field.to_owned(), message };
+    let mut style = serde_json::to_value(now).map_err(|error| refused("style", error.to_string()))?;
+    json_patch::merge(&mut style, change);
+    Style::from_value(style).map_err(|error| refused(error.field(), error.to_string()))
+}
+
 /// A mix, as people are told of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Described {
     name: MixName,
@@ -149,6 +180,7 @@ pub struct Described {
     video_kbps: u32,
     #[serde(flatten)]
     scene: Scene,
+    style: Style,
     /// Who is where while it runs.
     placements: Vec<Placed>,
 }
@@ -170,8 +202,8 @@ impl Described {
         let is_running = running.is_some();
         let (values, placements) = running.unwrap_or_else(|| (definition.values(usual), Vec::new()));
         let Values { width, height, fps, video_kbps, .. } = values;
-        let (name, scene) = (name.clone(), definition.scene.clone());
-        Self { name, running: is_running, width, height, fps, video_kbps, scene, placements }
+        let (name, scene, style) = (name.clone(), definition.scene.clone(), definition.style.clone());
+        Self { name, running: is_running, width, height, fps, video_kbps, scene, style, placements }
     }
 }
 
@@ -302,13 +334,17 @@ mod tests {
     #[test]
     fn a_change_changes_what_it_names() {
         let first = change(r#"{"layout": "speaker", "fps": 15, "pins": ["Ann"], "labels": {"Ann": "Dr Ann"}}"#);
-        let first = first.of(&Definition::default());
-        let then = change(r#"{"layout": "pip", "pins": null}"#).of(&first);
+        let first = first.of(&Definition::default()).unwrap();
+        let then = change(r#"{"layout": "pip", "pins": null}"#).of(&first).unwrap();
         assert_eq!((&then.scene.layout, then.fps, then.scene.pins.len()), (&Layout::Pip, Some(15), 0));
         assert_eq!(then.scene.labels, first.scene.labels);
         assert_eq!(first.fixed(&then), None);
-        assert_eq!(then.fixed(&change(r#"{"fps": null}"#).of(&then)), Some("fps"));
-        assert_eq!(change("{}").of(&first), first);
+        assert_eq!(then.fixed(&change(r#"{"fps": null}"#).of(&then).unwrap()), Some("fps"));
+        assert_eq!(change("{}").of(&first), Ok(first.clone()));
+        let styled = change(r#"{"style": {"gap": 8, "labels": true}}"#).of(&first).unwrap();
+        let styled = change(r#"{"style": {"gap": null, "radius": 4}}"#).of(&styled).unwrap();
+        assert_eq!((styled.style.gap, styled.style.radius, styled.style.labels), (0, 4, true));
+        assert_eq!(change(r#"{"style": null}"#).of(&styled), Ok(first));
     }
 
     #[test]
@@ -318,9 +354,11 @@ mod tests {
             (r#"{"height": 8}"#, "height"),
             (r#"{"fps": 0}"#, "fps"),
             (r#"{"videoKbps": 1}"#, "videoKbps"),
+            (r#"{"style": {"gap": -1}}"#, "style.gap"),
+            (r#"{"style": {"text": [{"text": "a", "x": 5000}]}}"#, "style.text[0].x"),
             (r#"{"layout": {"regions": {"a": {"x": 700}}}, "width": 640}"#, "layout"),
         ] {
-            let refused = change(text).of(&Definition::default()).check(&usual());
+            let refused = change(text).of(&Definition::default()).and_then(|mix| mix.check(&usual()));
             assert!(matches!(&refused, Err(MixesError::Refused { field: said, .. }) if said == field), "{refused:?}");
         }
         assert!(serde_json::from_str::<Change>(r#"{"colour": 1}"#).is_err());
@@ -360,10 +398,10 @@ mod tests {
 
     #[test]
     fn an_upright_layout_has_an_upright_canvas_unless_a_size_is_said() {
-        let upright = change(r#"{"layout": "portrait"}"#).of(&Definition::default());
+        let upright = change(r#"{"layout": "portrait"}"#).of(&Definition::default()).unwrap();
         let Values { width, height, .. } = upright.values(&usual());
         assert_eq!((width, height), (720, 1280));
-        let Values { width, height, .. } = change(r#"{"width": 640}"#).of(&upright).values(&usual());
+        let Values { width, height, .. } = change(r#"{"width": 640}"#).of(&upright).unwrap().values(&usual());
         assert_eq!((width, height), (640, 720));
     }
 }

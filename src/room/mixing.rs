@@ -7,7 +7,8 @@ use gstreamer::prelude::*;
 
 use super::actor::Actor;
 use super::keeping::Kept;
-use super::mixes::{Mixes, Pick};
+use super::mixes::{Definition, Mixes, Pick};
+use super::participant::Participant;
 use super::publication::Publication;
 use super::recordings::News;
 use super::starting::START_WITHIN;
@@ -15,7 +16,7 @@ use super::{Member, MixesError, Source};
 use crate::egress::format::Format;
 use crate::id::{MixName, ParticipantId};
 use crate::media::description::Values;
-use crate::mix::scene::Scene;
+use crate::mix::style::Assets;
 use crate::mix::{Mix, MixError, MixSettings, MixState, Placed};
 
 /// How many mixes of a room may run at once: each encodes.
@@ -64,11 +65,12 @@ impl Mixing {
         self.find(name).is_some() || self.starting.contains(name)
     }
 
-    /// Shows another scene in a mix, if it runs.
-    pub(super) fn rearrange(&mut self, name: &MixName, scene: &Scene) {
+    /// Lets a mix be another, if it runs.
+    pub(super) fn rearrange(&mut self, name: &MixName, Definition { scene, style, .. }: &Definition, assets: &Assets) {
         let Some(running) = self.running.iter_mut().find(|running| running.name == *name) else { return };
         let listened = std::mem::replace(&mut running.listens, scene.layout.follows_speaker());
-        let told = running.mix.set_scene(scene).and_then(|()| match &self.spoke {
+        let told = running.mix.set_scene(scene).and_then(|()| running.mix.set_style(style, assets));
+        let told = told.and_then(|()| match &self.spoke {
             Some(speaker) if !listened && running.listens => running.mix.set_speaker(speaker),
             _ => Ok(()),
         });
@@ -189,10 +191,14 @@ impl Actor {
             tracing::error!(%error, mix = %name, "there is no mix");
             self.mixing.kept.rest();
             self.end_outputs(Some(name), &error.to_string());
+            self.end_viewers(Some(name), &error.to_string());
+            self.end_snapshots(Some(name), &error.to_string());
             return self.refuse_recordings(name, &error);
         }
         self.begin_recordings();
         self.begin_outputs();
+        self.begin_broadcasts();
+        self.begin_snapshots();
         self.keep_mix();
         if !self.keeps_mix() {
             self.end_idle_mixes();
@@ -201,15 +207,17 @@ impl Actor {
 
     fn fill_mix(&mut self, name: &MixName, mix: Mix, values: Values) -> Result<(), MixError> {
         // It may have been changed since it was asked for.
-        let scene = self.mixing.known.get(name).ok_or(MixError::Ended)?.scene.clone();
-        mix.set_scene(&scene)?;
+        let Definition { scene, style, .. } = self.mixing.known.get(name).ok_or(MixError::Ended)?;
+        let listens = scene.layout.follows_speaker();
+        mix.set_scene(scene)?;
+        mix.set_style(style, &self.assets())?;
         for participant in self.participants.values() {
             mix.add_participant(&participant.id, &participant.name)?;
+            mix.set_muted(&participant.id, is_mute(participant))?;
         }
         if let Some(speaker) = &self.mixing.spoke {
             mix.set_speaker(speaker)?;
         }
-        let listens = scene.layout.follows_speaker();
         self.mixing.running.push(Running { name: name.clone(), values, listens, mix: Arc::new(mix) });
         let everybody: Vec<_> = self.participants.keys().cloned().collect();
         for id in everybody {
@@ -263,6 +271,18 @@ impl Actor {
         }
     }
 
+    /// The images that styles may name.
+    pub(super) fn assets(&self) -> Assets {
+        Assets::new(self.context.config.mix.assets.as_deref())
+    }
+
+    /// Marks somebody as muted in all mixes, or not, as it is.
+    pub(super) fn mark_muted(&self, id: &ParticipantId) {
+        if let Some(participant) = self.participants.get(id) {
+            self.mixing.tell(|mix| mix.set_muted(id, is_mute(participant)));
+        }
+    }
+
     /// Takes a track out of all mixes, if it is there.
     pub(super) fn starve_mix(&mut self, id: &ParticipantId, source: Source) {
         let tile = tile(id, source);
@@ -277,8 +297,12 @@ impl Actor {
 
     /// Ends the mixes that nothing wants any more.
     pub(super) fn end_idle_mixes(&mut self) {
-        let (recordings, outputs, keeps) = (&self.recordings, &self.outputs, self.mixing.kept.wants_mix());
-        let taken = |name: &MixName| recordings.takes(name) || outputs.takes(name);
+        let (recordings, outputs, viewers, snapshots) =
+            (&self.recordings, &self.outputs, &self.viewers, &self.snapshots);
+        let keeps = self.mixing.kept.wants_mix();
+        let taken = |name: &MixName| {
+            recordings.takes(name) || outputs.takes(name) || viewers.takes(name) || snapshots.takes(name)
+        };
         self.mixing.running.retain(|running| taken(&running.name) || keeps && running.name.is_default());
         let starting = &self.mixing.starting;
         self.mixing.known.retain(|name| taken(name) || starting.contains(name));
@@ -296,11 +320,18 @@ impl Actor {
         tracing::error!(reason, mix = %name, "the mix failed: what records it ends");
         self.end_recordings_of(name, reason);
         self.end_outputs(Some(name), reason);
+        self.end_viewers(Some(name), reason);
+        self.end_snapshots(Some(name), reason);
         self.mixing.running.retain(|running| running.name != *name);
         if name.is_default() {
             self.mixing.kept.fail();
         }
     }
+}
+
+/// Whether somebody has a microphone that is muted.
+fn is_mute(participant: &Participant) -> bool {
+    participant.publications.get(&Source::Microphone).is_some_and(|microphone| microphone.muted)
 }
 
 /// The tile that shows a track: a shared screen has one beside its owner's.

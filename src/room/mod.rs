@@ -6,9 +6,11 @@
 //! What is decided stands in pure files: `slots` (which slot carries which track), `speakers` (who speaks), `view` (who
 //! looks at what, and how large), `mixes` (what the mixes are). The task, `actor`, is spread over files by what it does: `presence` (who is here),
 //! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `directing`
-//! (how mixes change), `keeping` (what has been), `recordings`, `starting`, `outputs`.
+//! (how mixes change), `keeping` (what has been), `recordings`, `starting`, `outputs`, `snapshots`, `watching`
+//! (who sees a mix from outside).
 
 mod actor;
+mod broadcast;
 mod chat;
 mod command;
 mod demand;
@@ -30,22 +32,27 @@ mod publication;
 mod recordings;
 mod registry;
 mod slots;
+mod snapshots;
 mod speakers;
 mod stage;
 mod starting;
 mod tracks;
 mod view;
+mod viewers;
+mod watching;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::egress::outputs::Status;
-use crate::id::{MixName, OutputId, RecordingId, RoomName};
+use crate::id::{MixName, OutputId, RecordingId, RoomName, ViewerId};
+use crate::webrtc::sdp::Fragment;
 
 pub use chat::MAX_CHARACTERS as MAX_CHAT_CHARACTERS;
 pub use command::{Command, Done, Moderation, Newcomer, Reply, Request, Tracks, Wanted};
-pub use error::{JoinError, MixesError, OutputError, RecordingError, RequestError};
+pub use error::{JoinError, MixesError, OutputError, RecordingError, RequestError, SnapshotError, WatchError};
 pub use event::{Event, Removal};
 pub use mixes::{Change as MixChange, Described as DescribedMix, Pick};
 pub use model::{
@@ -55,6 +62,8 @@ pub use model::{
 pub use outputs::Wanted as WantedOutput;
 pub use participant::MAX_ENDPOINTS;
 pub use registry::{Registry, RoomContext};
+pub use snapshots::Wanted as WantedSnapshot;
+pub use viewers::{Watch, Watching};
 
 /// How many commands wait for a room before those who send them wait.
 const COMMANDS: usize = 256;
@@ -135,11 +144,51 @@ impl RoomHandle {
         answer.await.unwrap_or_else(|_| Err(OutputError::NoRoom(self.name.to_string())))
     }
 
+    /// Lets somebody watch a mix who is not in the room.
+    ///
+    /// # Errors
+    /// When the offer cannot be used, there are too many, or mixing cannot start.
+    pub async fn watch(&self, mix: MixName, offer: String) -> Result<Watching, WatchError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Watch(Watch::Begin { mix, offer, reply })).await;
+        answer.await.unwrap_or_else(|_| Err(WatchError::NoRoom(self.name.to_string())))
+    }
+
+    /// Takes further candidates of somebody who watches.
+    ///
+    /// # Errors
+    /// When there is no such viewer, or they are not for its connection.
+    pub async fn trickle(&self, viewer: ViewerId, fragment: Fragment) -> Result<(), WatchError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Watch(Watch::Trickle { viewer, fragment, reply })).await;
+        answer.await.unwrap_or(Err(WatchError::Unknown))
+    }
+
+    /// Ends somebody's watching.
+    ///
+    /// # Errors
+    /// When there is no such viewer.
+    pub async fn stop_watching(&self, viewer: ViewerId) -> Result<(), WatchError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Watch(Watch::End { viewer, reply })).await;
+        answer.await.unwrap_or(Err(WatchError::Unknown))
+    }
+
     /// How the room's outputs fare.
     pub async fn outputs(&self) -> Vec<Status> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Outputs { reply }).await;
         answer.await.unwrap_or_default()
+    }
+
+    /// A picture of a mix of the room, as JPEG.
+    ///
+    /// # Errors
+    /// When there is no such mix, or it gives no picture in time.
+    pub async fn snapshot(&self, wanted: WantedSnapshot) -> Result<Bytes, SnapshotError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Snapshot { wanted, reply }).await;
+        answer.await.unwrap_or_else(|_| Err(SnapshotError::NoRoom(self.name.to_string())))
     }
 
     /// Stops an output and waits until it has ended.

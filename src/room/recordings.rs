@@ -6,17 +6,19 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Actor;
 use super::minutes::Minutes;
 use super::publication::Publication;
-use super::{Event, RecordingError, Running, Source};
+use super::{Event, RecordingError, Running, SnapshotError, Source};
 use crate::egress::individual::Feed;
 use crate::egress::manifest::{Manifest, State, unix_ms};
 use crate::egress::recording::{Recording, Start};
 use crate::id::{MixName, OutputId, ParticipantId, RecordingId};
+use crate::media::Codec;
 use crate::media::description::Values;
 use crate::media::pipeline::Pipeline;
 use crate::mix::{Encoded, Mix, MixError};
@@ -37,6 +39,10 @@ pub(super) enum News {
     Kept(Arc<Mix>, Result<Vec<Encoded>, MixError>),
     /// What an output gives away is encoded now, or is not.
     Encoded(OutputId, Result<Vec<Encoded>, MixError>),
+    /// What is to be watched of a mix, with pictures in a codec, is encoded now, or is not.
+    Broadcast(MixName, Codec, Result<Vec<Encoded>, MixError>),
+    /// A picture of a mix is made, or is not.
+    Pictured(u64, Result<Bytes, SnapshotError>),
 }
 
 /// What the room records.
@@ -200,6 +206,8 @@ impl Actor {
             News::Mix(mix, started) => self.mix_started(&mix, started),
             News::Kept(mix, kept) => self.mix_kept(&mix, kept),
             News::Encoded(id, encoded) => self.output_encoded(&id, encoded),
+            News::Broadcast(mix, codec, encoded) => self.broadcast_encoded(&mix, codec, encoded),
+            News::Pictured(number, made) => self.snapshot_made(number, &made),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::actor::Actor;
@@ -33,6 +33,8 @@ pub struct RoomContext {
     pub catalogue: Arc<Catalogue>,
     /// Where HLS streams are made known.
     pub shelves: Shelves,
+    /// A place for each who may watch by WHEP, in all rooms together.
+    pub viewers: Arc<Semaphore>,
 }
 
 /// All rooms; cheap to clone.

@@ -53,6 +53,7 @@ impl Actor {
         self.tell_changed(id);
         self.arrange_all();
         self.feed(id, source);
+        self.mark_muted(id);
     }
 
     /// Takes a track from everybody. The caller arranges anew and tells.
@@ -65,6 +66,7 @@ impl Actor {
         if let Some(participant) = self.participants.get_mut(id) {
             participant.publications.remove(&source);
         }
+        self.mark_muted(id);
     }
 
     /// Mutes a track of `id`, or undoes that: nothing of a muted one reaches anybody.
@@ -95,6 +97,7 @@ impl Actor {
         } else {
             self.feed(id, source);
         }
+        self.mark_muted(id);
         Ok(Done::Nothing)
     }
 

@@ -241,7 +241,7 @@ pub fn offer(own: &ParticipantId, userid: &str, offer: String) -> Request {
     let sender = ParticipantId::from_remote(userid);
     let endpoint = EndpointName::of(&sender);
     if sender == *own {
-        Request::Publish { endpoint, offer, tracks: Tracks::ByKind, replaces: None }
+        Request::Publish { endpoint, offer, tracks: Tracks::ByKind, replaces: None, trickles: true }
     } else {
         Request::Subscribe { endpoint, offer, wanted: Wanted::Of(sender), replaces: None }
     }

@@ -13,6 +13,7 @@ use gstreamer::prelude::*;
 use gstreamer_webrtc as gst_webrtc;
 use tokio::sync::mpsc;
 
+use super::gathering::Gathering;
 use super::publisher::IncomingTrack;
 use super::sdp::{self, Offer};
 use super::subscriber::Slot;
@@ -115,6 +116,9 @@ pub struct EndpointContext {
     pub ice: Ice,
     /// How long publishers' jitter buffers wait.
     pub patience: Patience,
+    /// How long an answer waits for all our candidates, for a client that cannot be told any later. None: they are
+    /// reported as they come.
+    pub gather: Option<Duration>,
     /// Where endpoints report to.
     pub events: mpsc::Sender<EndpointEvent>,
 }
@@ -126,6 +130,7 @@ pub struct Endpoint {
     pub(super) webrtcbin: gst::Bin,
     pub(super) offer: Arc<Offer>,
     pub(super) slots: Vec<Slot>,
+    gathering: Option<Gathering>,
     heard: Heard,
     opened: Instant,
     connected: bool,
@@ -143,9 +148,12 @@ impl Endpoint {
         let returned = move || report(&events, &speaker, EndpointEventKind::Returned);
         let offer = Arc::new(offer);
         tuning::tune(&webrtcbin, &offer, context.patience, &heard, Arc::new(returned));
-        let endpoint =
-            Self { id, webrtcbin, offer, slots: Vec::new(), heard, opened: Instant::now(), connected: false };
-        endpoint.report_candidates(&context.events);
+        let gathering = context.gather.map(|within| Gathering::watch(&webrtcbin, within));
+        let opened = Instant::now();
+        let endpoint = Self { id, webrtcbin, offer, slots: Vec::new(), gathering, heard, opened, connected: false };
+        if endpoint.gathering.is_none() {
+            endpoint.report_candidates(&context.events);
+        }
         endpoint.report_state(&context.events);
         graft::add(bin, &endpoint.webrtcbin)?;
         Ok(endpoint)
@@ -155,6 +163,12 @@ impl Endpoint {
     #[must_use]
     pub fn id(&self) -> &EndpointId {
         &self.id
+    }
+
+    /// What its client offered.
+    #[must_use]
+    pub fn offer(&self) -> &Offer {
+        &self.offer
     }
 
     /// How long nothing but STUN was heard from the peer.
@@ -223,11 +237,17 @@ impl Endpoint {
     ) {
         let (id, offer) = (self.id.clone(), Arc::clone(&self.offer));
         let webrtcbin = self.webrtcbin.clone().upcast::<gst::Element>();
+        let gathering = self.gathering.clone();
         tokio::spawn(async move {
             let answered = async {
                 let raw = negotiation::answer(&webrtcbin, &offer.to_sdp(), prepare).await?;
                 link(&webrtcbin)?;
-                sdp::finish_answer(&raw, &offer, &stream).map_err(|error| EndpointError::Negotiation {
+                let mut answer = sdp::finish_answer(&raw, &offer, &stream);
+                if let Some(gathering) = gathering {
+                    let candidates = gathering.candidates().await;
+                    answer = answer.and_then(|answer| sdp::with_candidates(&answer, &offer, &candidates));
+                }
+                answer.map_err(|error| EndpointError::Negotiation {
                     step: "finishing the answer",
                     detail: error.to_string(),
                 })

@@ -6,6 +6,7 @@
 pub mod candidate;
 pub mod endpoint;
 pub mod fingerprint;
+mod gathering;
 pub mod ice;
 mod negotiation;
 mod publisher;

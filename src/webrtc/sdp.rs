@@ -15,6 +15,8 @@ mod answer;
 mod attributes;
 mod codecs;
 mod error;
+mod fragment;
+mod gathered;
 mod model;
 mod parse;
 mod section;
@@ -22,6 +24,8 @@ mod write;
 
 pub use answer::finish_answer;
 pub use error::{Place, SdpError};
+pub use fragment::{Fragment, FragmentError};
+pub use gathered::with_candidates;
 pub use model::{Extension, Feedback, Ice, NegotiatedCodec, Offer, Refusal, Refused, Section, Setup};
 pub use parse::parse_offer;
 
@@ -37,11 +41,42 @@ pub enum Role {
     Subscriber,
 }
 
+/// Which H.264 a client has to decode (RFC 6184, section 8.1), for a section to be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Baseline, constrained where the client has it: what all of a room sends and decodes.
+    Baseline,
+    /// Constrained baseline, which those of the other profiles decode as well: what is sent to one client only.
+    Constrained,
+    /// Main.
+    Main,
+    /// High.
+    High,
+    /// Whatever it may be: it is not known yet.
+    Any,
+}
+
+impl Profile {
+    /// The profile that GStreamer calls `name`; none if no browser decodes it.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "baseline" => Some(Self::Baseline),
+            "constrained-baseline" => Some(Self::Constrained),
+            "main" => Some(Self::Main),
+            "high" | "progressive-high" | "constrained-high" => Some(Self::High),
+            _ => None,
+        }
+    }
+}
+
 /// The bounds of an offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The video codec of the room.
     pub video: Codec,
+    /// Which H.264, if that is it.
+    pub profile: Profile,
     /// Most m-lines, refused ones included.
     pub max_sections: usize,
     /// Most bytes of text. Chromium writes 4.4 KiB for each video section that it wants to receive.
@@ -60,6 +95,7 @@ impl Policy {
     pub fn new(video: Codec) -> Self {
         Self {
             video,
+            profile: Profile::Baseline,
             max_sections: 64,
             max_bytes: 192 * 1024,
             max_ssrcs: 4,

@@ -8,8 +8,8 @@ use gstreamer::prelude::*;
 use gstreamer_app::AppSrc;
 use gstreamer_sdp::SDPMessage;
 use gstreamer_webrtc::{
-    WebRTCKind, WebRTCPeerConnectionState, WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection, WebRTCSDPType,
-    WebRTCSessionDescription,
+    WebRTCICEGatheringState, WebRTCKind, WebRTCPeerConnectionState, WebRTCRTPTransceiver,
+    WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription,
 };
 use plenum::config::VideoCodec;
 use serde_json::{Value, json};
@@ -25,6 +25,9 @@ const VP8: &str = "application/x-rtp,media=video,encoding-name=VP8,payload=96,cl
 /// Constrained baseline, as browsers have it.
 const H264: &str = "application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000,\
     packetization-mode=(string)1,profile-level-id=(string)42c01f";
+/// Browsers offer it beside baseline, which its decoders take, too.
+const H264_MAIN: &str = "application/x-rtp,media=video,encoding-name=H264,payload=97,clock-rate=90000,\
+    packetization-mode=(string)1,profile-level-id=(string)4d001f";
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 /// Named in the caps, since an offer made before the first packet would otherwise not declare them.
 const AUDIO_SSRC: u32 = 0x0a0d_1000;
@@ -144,10 +147,23 @@ impl Connection {
         connection
     }
 
+    /// Receives sound, and pictures in a codec, into `report`.
+    pub fn watch(
+        codec: VideoCodec,
+        report: watch::Sender<Reception>,
+        say: impl Fn(Say) + Send + Sync + 'static,
+    ) -> Self {
+        Self::receive([OPUS, if codec == VideoCodec::H264 { H264_MAIN } else { VP8 }], report, say)
+    }
+
     /// Receives sound and picture into `report`.
     pub fn subscribe(report: watch::Sender<Reception>, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
+        Self::receive([OPUS, VP8], report, say)
+    }
+
+    fn receive(codecs: [&str; 2], report: watch::Sender<Reception>, say: impl Fn(Say) + Send + Sync + 'static) -> Self {
         let connection = Self::new();
-        for caps in [OPUS, VP8] {
+        for caps in codecs {
             let caps: gst::Caps = caps.parse().expect("caps");
             let direction = WebRTCRTPTransceiverDirection::Recvonly;
             connection.webrtcbin.emit_by_name::<WebRTCRTPTransceiver>("add-transceiver", &[&direction, &caps]);
@@ -250,6 +266,19 @@ impl Connection {
             }
         });
         self.webrtcbin.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
+    }
+
+    /// The offer with all candidates in it, as those make it who send none later.
+    pub async fn complete_offer(&self) -> String {
+        let (say, mut gathered) = watch::channel(());
+        self.webrtcbin.connect_notify(Some("ice-gathering-state"), move |_, _| say.send_replace(()));
+        while self.webrtcbin.property::<WebRTCICEGatheringState>("ice-gathering-state")
+            != WebRTCICEGatheringState::Complete
+        {
+            gathered.changed().await.expect("webrtcbin lives");
+        }
+        let offer = self.webrtcbin.property::<WebRTCSessionDescription>("local-description");
+        offer.sdp().as_text().expect("an offer is text")
     }
 
     /// Takes the server's answer.

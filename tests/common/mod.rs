@@ -12,6 +12,7 @@
 
 pub mod connection;
 pub mod disk;
+pub mod exchange;
 pub mod hum;
 pub mod judge;
 pub mod lab;

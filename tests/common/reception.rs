@@ -8,7 +8,7 @@ use gstreamer_app::{AppSink, AppSinkCallbacks};
 use tokio::sync::watch;
 
 use super::judge::goertzel;
-use super::source::{Look, PITCH, SAMPLES};
+use super::source::{Look, PITCH, SAMPLES, now};
 
 /// How many pitches are listened for.
 const PITCHES: usize = 9;
@@ -67,6 +67,10 @@ pub struct Reception {
     pub flashes: u64,
     /// The mean colour of the newest picture that was not a flash.
     pub colour: [f64; 3],
+    /// The colours in the middle of the left and of the right half of the newest picture in which they did not flash.
+    pub halves: [[f64; 3]; 2],
+    /// How long after the full second, when everybody flashes, each flash was seen, in seconds.
+    pub delays: Vec<f64>,
     /// The loudest that each pitch has been, 1 being full scale.
     pub tones: [f64; PITCHES],
     in_flash: bool,
@@ -84,6 +88,8 @@ impl Reception {
             frames: 0,
             flashes: 0,
             colour: [0.0; 3],
+            halves: [[0.0; 3]; 2],
+            delays: Vec::new(),
             tones: [0.0; PITCHES],
             in_flash: false,
         }
@@ -101,12 +107,31 @@ impl Reception {
         self.tones[own] > 0.03 && others.map(|(_, level)| *level).fold(0.0, f64::max) < self.tones[own] / 3.0
     }
 
-    fn see(&mut self, colour: [f64; 3]) {
+    /// Whether the picture of a mix has `left` and `right` beside each other.
+    pub fn shows_both(&self, left: Look, right: Look) -> bool {
+        let is = |seen: [f64; 3], look: Look| {
+            seen.iter().zip(look.colour).all(|(seen, sent)| (seen - f64::from(sent)).abs() < 30.0)
+        };
+        self.frames > 0 && is(self.halves[0], left) && is(self.halves[1], right)
+    }
+
+    /// Whether the beep of `look` was heard, whoever else was.
+    pub fn hears(&self, look: Look) -> bool {
+        self.tones[(look.pitch / PITCH).round() as usize - 1] > 0.03
+    }
+
+    fn see(&mut self, colour: [f64; 3], halves: [[f64; 3]; 2]) {
         self.first_frame.get_or_insert_with(Instant::now);
         self.frames += 1;
-        let flash = colour.iter().all(|part| *part > FLASH);
-        self.flashes += u64::from(flash && !self.in_flash);
+        let flash = halves.iter().all(|half| half.iter().all(|part| *part > FLASH));
+        if flash && !self.in_flash {
+            self.flashes += 1;
+            self.delays.push(now().fract());
+        }
         self.in_flash = flash;
+        if !flash {
+            self.halves = halves;
+        }
         if !flash {
             self.colour = colour;
         }
@@ -122,13 +147,20 @@ impl Reception {
 /// Decodes what comes out of `pad` and reports it.
 pub fn receive(pipeline: &gst::Pipeline, pad: &gst::Pad, report: &watch::Sender<Reception>) {
     let caps = pad.current_caps().or_else(|| pad.allowed_caps());
-    let is_video =
-        caps.as_ref().and_then(|caps| caps.structure(0)?.get::<String>("media").ok()).as_deref() == Some("video");
+    let field = |name| caps.as_ref().and_then(|caps| caps.structure(0)?.get::<String>(name).ok());
+    let is_video = field("media").as_deref() == Some("video");
     count(pad, is_video, report.clone());
-    let description = if is_video {
-        "rtpvp8depay wait-for-keyframe=true request-keyframe=true ! vp8dec ! video/x-raw,format=I420 ! appsink name=end sync=false"
-    } else {
-        "rtpopusdepay ! opusdec ! audioconvert ! audio/x-raw,format=S16LE,channels=1,layout=interleaved ! appsink name=end sync=false"
+    let description = match field("encoding-name").as_deref() {
+        Some("H264") => {
+            "rtph264depay wait-for-keyframe=true request-keyframe=true ! h264parse ! avdec_h264 max-threads=1 \
+             ! videoconvert ! video/x-raw,format=I420 ! appsink name=end sync=false"
+        }
+        _ if is_video => {
+            "rtpvp8depay wait-for-keyframe=true request-keyframe=true ! vp8dec ! video/x-raw,format=I420 ! appsink name=end sync=false"
+        }
+        _ => {
+            "rtpopusdepay ! opusdec ! audioconvert ! audio/x-raw,format=S16LE,channels=1,layout=interleaved ! appsink name=end sync=false"
+        }
     };
     let bin = gst::parse::bin_from_description(description, true).expect("the decoders are installed");
     let end = bin.by_name("end").and_downcast::<AppSink>().expect("an appsink");
@@ -138,8 +170,10 @@ pub fn receive(pipeline: &gst::Pipeline, pad: &gst::Pad, report: &watch::Sender<
         let map = sample.buffer().and_then(|buffer| buffer.map_readable().ok()).ok_or(gst::FlowError::Error)?;
         if is_video {
             let size = sample.caps().and_then(|caps| gstreamer_video::VideoInfo::from_caps(caps).ok());
-            let colour = mean_colour(&map, &size.ok_or(gst::FlowError::NotNegotiated)?);
-            report.send_modify(|reception| reception.see(colour));
+            let size = size.ok_or(gst::FlowError::NotNegotiated)?;
+            let whole = mean_colour(&map, &size, (0.0, 0.0, 1.0, 1.0));
+            let halves = [0.25, 0.75].map(|middle| mean_colour(&map, &size, (middle - 0.05, 0.45, 0.1, 0.1)));
+            report.send_modify(|reception| reception.see(whole, halves));
         } else {
             let scale = f32::from(i16::MAX);
             let samples: Vec<f32> =
@@ -168,12 +202,14 @@ fn count(pad: &gst::Pad, is_video: bool, report: watch::Sender<Reception>) {
     });
 }
 
-/// The mean of an I420 picture, as red, green and blue of BT.601.
-fn mean_colour(bytes: &[u8], info: &gstreamer_video::VideoInfo) -> [f64; 3] {
+/// The mean of a part (left, top, width, height as shares) of an I420 picture, as red, green and blue of BT.601.
+fn mean_colour(bytes: &[u8], info: &gstreamer_video::VideoInfo, part: (f64, f64, f64, f64)) -> [f64; 3] {
     let mean = |plane: usize| {
-        let (width, height) = (info.comp_width(plane as u8) as usize, info.comp_height(plane as u8) as usize);
+        let (width, height) = (f64::from(info.comp_width(plane as u8)), f64::from(info.comp_height(plane as u8)));
         let (begin, stride) = (info.offset()[plane], info.stride()[plane] as usize);
-        let rows = (0..height).map(|row| &bytes[begin + row * stride..][..width]);
+        let (left, top) = ((width * part.0) as usize, (height * part.1) as usize);
+        let (width, height) = ((width * part.2) as usize, (height * part.3) as usize);
+        let rows = (top..top + height).map(|row| &bytes[begin + row * stride + left..][..width]);
         rows.flatten().map(|value| u64::from(*value)).sum::<u64>() as f64 / (width * height) as f64
     };
     let (luma, blueness, redness) = (1.164 * (mean(0) - 16.0), mean(1) - 128.0, mean(2) - 128.0);

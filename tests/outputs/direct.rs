@@ -30,7 +30,12 @@ impl Scene {
         gst::init().unwrap();
         let descriptions = Descriptions::built_in();
         let mix = Mix::start("test", MixSettings::default(), &descriptions).await.unwrap();
-        Self { mix, descriptions, shelves: Shelves::default(), room: RoomName::parse("tea").unwrap() }
+        Self {
+            mix,
+            descriptions,
+            shelves: Shelves::new(&plenum::config::Hls::default()),
+            room: RoomName::parse("tea").unwrap(),
+        }
     }
 
     async fn output(&self, target: &Target) -> Output {
@@ -133,7 +138,7 @@ async fn hls_is_listed_part_by_part_and_plays() {
     }
     let list = patient(1, None).await.unwrap().unwrap();
     println!("{list}");
-    assert!(shelf.index().unwrap().contains("CODECS=\"avc1.4D40"), "{:?}", shelf.index());
+    assert!(shelf.index().unwrap().contains("CODECS=\"avc1.42C0"), "{:?}", shelf.index());
     let lengths: Vec<f64> =
         list.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.trim_end_matches(',').parse().ok()).collect();
     assert!(lengths.len() >= 2 && lengths.iter().all(|length| (length - 2.0).abs() < 0.1), "{lengths:?}");

@@ -4,7 +4,7 @@ use gstreamer as gst;
 use gstreamer_sdp::SDPMessage;
 use plenum::media::{Codec, Kind};
 use plenum::webrtc::fingerprint::Algorithm;
-use plenum::webrtc::sdp::{AUDIO_LEVEL, Feedback, Policy, Refusal, Role, SdpError, TRANSPORT_CC, parse_offer};
+use plenum::webrtc::sdp::{AUDIO_LEVEL, Feedback, Policy, Profile, Refusal, Role, SdpError, TRANSPORT_CC, parse_offer};
 
 use super::{fixture, fixtures, parse};
 
@@ -70,6 +70,30 @@ fn h264_takes_the_constrained_baseline_in_mode_1() {
     let safari = payload("safari-publisher.sdp", Role::Publisher);
     assert_eq!((safari.payload, safari.rtx), (98, Some(99)));
     assert!(safari.fmtp.contains(&("profile-level-id", "42e01f".to_owned())));
+}
+
+#[test]
+fn what_is_sent_decides_which_h264_is_taken() {
+    let payload = |name: &str, profile| {
+        let policy = Policy { profile, ..Policy::new(Codec::H264) };
+        let offer = parse_offer(&fixture(name), Role::Subscriber, &policy).unwrap();
+        offer.sections.get(1).map(|section| section.codec.payload)
+    };
+    let chromium = "chromium-subscriber.sdp";
+    for (profile, wanted) in
+        [(Profile::Baseline, 108), (Profile::Constrained, 108), (Profile::Main, 116), (Profile::High, 41)]
+    {
+        assert_eq!(payload(chromium, profile), Some(wanted), "{profile:?}");
+    }
+    // This one decodes baseline only, says it.
+    let old = "chrome2019-subscriber.sdp";
+    for (profile, wanted) in [(Profile::Baseline, Some(100)), (Profile::Any, Some(100)), (Profile::Main, None)] {
+        assert_eq!(payload(old, profile), wanted, "{profile:?}");
+    }
+    assert_eq!(
+        ["main", "constrained-baseline", "high-4:4:4"].map(Profile::of),
+        [Some(Profile::Main), Some(Profile::Constrained), None]
+    );
 }
 
 #[test]

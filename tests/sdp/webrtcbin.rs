@@ -8,7 +8,9 @@ use gstreamer::prelude::*;
 use gstreamer_sdp::SDPMessage;
 use gstreamer_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription};
 use plenum::media::Codec;
-use plenum::webrtc::sdp::{AUDIO_LEVEL, Offer, Policy, Role, SdpError, TRANSPORT_CC, finish_answer, parse_offer};
+use plenum::webrtc::sdp::{
+    AUDIO_LEVEL, Offer, Policy, Role, SdpError, TRANSPORT_CC, finish_answer, parse_offer, with_candidates,
+};
 
 use super::{fixture, fixtures, parse};
 
@@ -187,6 +189,24 @@ fn one_section_without_a_bundle_is_answered_without_one() {
     let offer = parse_offer(&text, Role::Publisher, &Policy::new(Codec::Vp8)).unwrap();
     let finished = finish_answer(&Lab::new().answer(&offer), &offer, "s").unwrap();
     assert!(!finished.contains("a=group"), "{finished}");
+}
+
+#[test]
+fn candidates_stand_in_the_first_accepted_section() {
+    // The first m-line of the client is refused here.
+    let text = fixture("chromium-publisher-data.sdp");
+    let at: Vec<_> = text.match_indices("m=").map(|(at, _)| at).collect();
+    let text = format!("{}{}{}", &text[..at[0]], &text[at[2]..], &text[at[0]..at[2]]);
+    let offer = parse_offer(&text, Role::Publisher, &Policy::new(Codec::Vp8)).unwrap();
+    let finished = finish_answer(&Lab::new().answer(&offer), &offer, "s").unwrap();
+    let ours = "candidate:1 1 UDP 2015363327 192.0.2.7 40000 typ host".to_owned();
+    let whole = with_candidates(&finished, &offer, &[ours]).unwrap();
+    let lines = split(&whole);
+    let has = lines.iter().map(|line| line.contains("a=candidate:1 1 UDP 2015363327 192.0.2.7 40000 typ host\r\n"));
+    assert_eq!(has.collect::<Vec<_>>(), [false, true, false], "{whole}");
+    assert_eq!(whole.matches("a=end-of-candidates\r\n").count(), 1);
+    SDPMessage::parse_buffer(whole.as_bytes()).unwrap();
+    assert!(matches!(with_candidates("hello", &offer, &[]), Err(SdpError::Answer(_))));
 }
 
 #[test]

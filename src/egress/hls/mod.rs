@@ -20,18 +20,31 @@ pub use shelf::{Missing, Shelf};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::config;
 use crate::id::RoomName;
 
 /// A room, and one of its mixes.
 type Place = (RoomName, String);
 
 /// The shelves of all streams, by room and mix; cheap to clone. A stream that has ended is forgotten with its output.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Shelves {
+    lengths: Lengths,
     all: Arc<Mutex<HashMap<Place, Weak<Shelf>>>>,
 }
 
 impl Shelves {
+    /// None yet.
+    #[must_use]
+    pub fn new(settings: &config::Hls) -> Self {
+        Self { lengths: Lengths::from(settings), all: Arc::default() }
+    }
+
+    /// How streams are cut.
+    pub(super) fn lengths(&self) -> Lengths {
+        self.lengths
+    }
+
     /// The stream of a room's mix, if there is one.
     #[must_use]
     pub fn get(&self, room: &RoomName, mix: &str) -> Option<Arc<Shelf>> {

@@ -11,6 +11,7 @@ use super::cutter::{Cut, Cutter, Sample};
 use super::fragment::Tracks;
 use super::playlist::PartLine;
 use super::shelf::{self, Description, Shelf};
+use crate::config;
 use crate::egress::manifest::unix_ms;
 use crate::media::Kind;
 use crate::media::pipeline::Pipeline;
@@ -22,8 +23,18 @@ pub(in crate::egress) struct Lengths {
     pub(in crate::egress) segment: Duration,
     /// Of a part.
     pub(in crate::egress) part: Duration,
-    /// Of what is listed.
-    pub(in crate::egress) window: Duration,
+    /// Of what is kept.
+    pub(in crate::egress) kept: Duration,
+}
+
+impl From<&config::Hls> for Lengths {
+    fn from(settings: &config::Hls) -> Self {
+        Self {
+            segment: Duration::from_secs(settings.segment_seconds),
+            part: Duration::from_secs_f64(settings.part_seconds),
+            kept: Duration::from_secs(settings.retention_seconds),
+        }
+    }
 }
 
 impl Lengths {
@@ -33,7 +44,7 @@ impl Lengths {
             segment: self.segment.as_secs(),
             // What is said must hold, and a picture may be late.
             part: self.part.as_secs_f64() * 1.1,
-            window: self.window.as_secs(),
+            kept: self.kept.as_secs(),
         };
         // Since no two begin within the same millisecond at one address.
         Shelf::new(format!("{:x}", unix_ms(SystemTime::now())), lengths)

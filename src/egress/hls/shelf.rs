@@ -1,7 +1,7 @@
 //! What of a stream can be had now: its header and its last segments, in memory, for as many as come.
 //!
 //! Filled by a streaming thread, read by HTTP. One short lock; what is handed out is shared, not copied. Its bound is the
-//! window: older segments go.
+//! time for which segments are kept: older ones go.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,6 @@ use tokio::sync::watch;
 
 use super::playlist::{self, Listing, PartLine, SegmentLine, Wanted};
 
-/// How much longer than it is listed a segment is kept: a player may have read an old list.
-const KEPT_ALSO: usize = 3;
 /// How far ahead somebody may wait for: bis, section 6.2.5.2.
 const AHEAD: u64 = 2;
 
@@ -24,8 +22,8 @@ pub(super) struct Lengths {
     pub(super) segment: u64,
     /// Of a part, in seconds.
     pub(super) part: f64,
-    /// Of what is listed, in seconds.
-    pub(super) window: u64,
+    /// Of what is kept, in seconds.
+    pub(super) kept: u64,
 }
 
 /// How the picture is, for those who choose by it.
@@ -103,8 +101,8 @@ impl Shelf {
         segment.parts.push((line, bytes));
         segment.whole = ends_segment;
         let next = if ends_segment { (segment.number + 1, 0) } else { (segment.number, segment.parts.len()) };
-        let most = self.listed() + KEPT_ALSO;
-        while stock.segments.len() > most {
+        // One more: the one that is not whole yet.
+        while stock.segments.len() > self.kept() + 1 {
             stock.segments.pop_front();
         }
         drop(stock);
@@ -123,8 +121,15 @@ impl Shelf {
         self.next.send_modify(|_| {});
     }
 
+    /// How many whole segments are kept.
+    fn kept(&self) -> usize {
+        usize::try_from(self.lengths.kept / self.lengths.segment.max(1)).unwrap_or(usize::MAX)
+    }
+
+    /// How many segments are listed. What is listed no longer stays there for as long as the longest list that named it, since
+    /// somebody may still go by that: RFC 8216, section 6.2.2.
     fn listed(&self) -> usize {
-        usize::try_from(self.lengths.window / self.lengths.segment.max(1)).unwrap_or(usize::MAX).max(4)
+        (self.kept() / 2).max(4)
     }
 
     fn listing(&self) -> Listing {
@@ -225,7 +230,7 @@ mod tests {
     use super::*;
 
     fn shelf() -> Arc<Shelf> {
-        Arc::new(Shelf::new("e".into(), Lengths { segment: 2, part: 0.5, window: 8 }))
+        Arc::new(Shelf::new("e".into(), Lengths { segment: 2, part: 0.5, kept: 16 }))
     }
 
     fn put(shelf: &Shelf, index: usize) {
@@ -240,10 +245,14 @@ mod tests {
         assert_eq!(shelf.get("e-9.m4s").await, Ok(Bytes::from("36 37 38 39 ")));
         assert_eq!(shelf.get("e-9.1.m4s").await, Ok(Bytes::from("37 ")));
         assert_eq!(shelf.get("e-4.m4s").await, Ok(Bytes::from("16 17 18 19 ")), "no longer listed, but there");
-        assert_eq!(shelf.get("e-1.m4s").await, Err(Missing::Unknown));
+        assert_eq!(shelf.get("e-1.m4s").await, Ok(Bytes::from("4 5 6 7 ")), "sixteen seconds after its end");
+        assert_eq!(shelf.get("e-0.m4s").await, Err(Missing::Unknown));
+        assert_eq!(shelf.get("e-0.3.m4s").await, Err(Missing::Unknown));
         assert_eq!(shelf.get("e.mp4").await, Err(Missing::Unknown), "nobody said what it is");
         let text = shelf.list(None, None).await.unwrap();
         assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:6\n") && text.contains("e-10.0.m4s"), "{text}");
+        put(&shelf, 40);
+        assert_eq!(shelf.get("e-1.m4s").await, Err(Missing::Unknown), "and not any more");
     }
 
     #[tokio::test]

@@ -35,7 +35,7 @@ impl Tile {
         let picture = mix::name_tile(size, name).map_err(|_| failed())?;
         let values =
             Values { width: size.width, height: size.height, fps: 1, gop: 1, video_kbps: 1_000, ..Values::default() };
-        let encode = descriptions.build(mix::encoder_of(encoding), &values)?;
+        let encode = descriptions.build(mix::plain_encoder_of(encoding), &values)?;
         let source = gst_app::AppSrc::builder().format(gst::Format::Time).caps(&mix::tile_caps(size)).build();
         let wanted = match encoding {
             Encoding::H264 => "video/x-h264,stream-format=avc3,alignment=au",

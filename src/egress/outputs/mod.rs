@@ -9,7 +9,7 @@ mod pipeline;
 mod reach;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
@@ -84,6 +84,8 @@ pub enum State {
 pub struct Status {
     /// Its identifier.
     pub id: OutputId,
+    /// The mix that it takes.
+    pub mix: MixName,
     /// `hls`, `rtmp`, `rtmps` or `srt`.
     pub kind: String,
     /// Where it goes, without keys; of HLS, the path at which it is.
@@ -112,10 +114,6 @@ pub struct Plan {
     status: Status,
 }
 
-/// How HLS is cut.
-const LENGTHS: hls::Lengths =
-    hls::Lengths { segment: Duration::from_secs(2), part: Duration::from_millis(500), window: Duration::from_secs(60) };
-
 impl Plan {
     /// Looks whether `target` can be had of a room's mix.
     ///
@@ -128,17 +126,19 @@ impl Plan {
                 (Way::Push(destination.clone()), kind, shown)
             }
             Target::Hls => {
-                let shelf = Arc::new(LENGTHS.shelf());
+                let lengths = shelves.lengths();
+                let shelf = Arc::new(lengths.shelf());
                 if !shelves.put(room, mix.as_str(), &shelf) {
                     return Err(Refusal::Served);
                 }
                 let room = percent_encoding::utf8_percent_encode(room.as_str(), percent_encoding::NON_ALPHANUMERIC);
                 let url = format!("/hls/{room}/{mix}/index.m3u8");
-                (Way::Hls { shelf, lengths: LENGTHS }, "hls".to_owned(), url)
+                (Way::Hls { shelf, lengths }, "hls".to_owned(), url)
             }
         };
         let status = Status {
             id: OutputId::new(),
+            mix: mix.clone(),
             kind,
             url,
             state: State::Connecting,

@@ -52,20 +52,39 @@ const SILENCE: Socket = Socket::Element { name: "silence", factory: Some("audiot
 const SINK: Socket = Socket::Element { name: "sink", factory: None };
 const MUX: Socket = Socket::Element { name: "mux", factory: None };
 
+/// The name by which the one is built that was chosen of [`VARIANTS`].
+pub(super) const CHOSEN: &str = "encode/h264.launch";
+/// Of these one is used. The first is if nobody chooses.
+pub(super) const VARIANTS: [&str; 5] = [
+    "encode/h264-x264.launch",
+    "encode/h264-openh264.launch",
+    "encode/h264-vaapi.launch",
+    "encode/h264-vaapi-lp.launch",
+    "encode/h264-nvenc.launch",
+];
+
 pub(super) const CONTRACT: &[Entry] = &[
     entry!("input/video-vp8.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),
     entry!("input/video-h264.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),
     entry!("input/audio-opus.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),
     entry!("mix/video.launch", STAGE, COMPOSITOR, Socket::Outlet("out")),
     entry!("mix/audio.launch", SILENCE, AUDIOMIXER, Socket::Outlet("out")),
-    entry!("encode/h264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("encode/h264-x264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("encode/h264-openh264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("encode/h264-vaapi.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("encode/h264-vaapi-lp.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("encode/h264-nvenc.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("encode/aac.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("encode/vp8.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("encode/opus.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("encode/jpeg.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("stream/h264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("stream/vp8.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("stream/aac.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("stream/opus.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("rtp/h264.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("rtp/vp8.launch", Socket::Inlet("in"), Socket::Outlet("out")),
+    entry!("rtp/opus.launch", Socket::Inlet("in"), Socket::Outlet("out")),
     entry!("track/vp8.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),
     entry!("track/h264.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),
     entry!("track/opus.launch", Socket::Inlet("rtp"), Socket::Outlet("out")),

@@ -77,6 +77,7 @@ pub fn to_room(request: request::Request) -> Result<Option<room::Request>, Misun
                 offer: publish.offer,
                 tracks: room::Tracks::Named(tracks),
                 replaces: replaced(publish.replaces)?,
+                trickles: true,
             }
         }
         Wire::Subscribe(subscribe) => room::Request::Subscribe {

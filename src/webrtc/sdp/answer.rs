@@ -128,6 +128,6 @@ fn value<'a>(media: &'a Media, name: &'a str) -> Option<&'a str> {
     media.get_first_attribute_value(name).flatten()
 }
 
-fn misfit(error: &str) -> SdpError {
+pub(super) fn misfit(error: &str) -> SdpError {
     SdpError::Answer(quote(error))
 }

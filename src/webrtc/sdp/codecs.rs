@@ -2,6 +2,7 @@
 
 use crate::media::Codec;
 
+use super::Profile;
 use super::attributes::{Attributes, number};
 use super::error::SdpError;
 use super::model::{Feedback, NegotiatedCodec};
@@ -11,10 +12,11 @@ pub(super) fn choose(
     payloads: &[u8],
     attributes: &Attributes<'_>,
     wanted: Codec,
+    profile: Profile,
 ) -> Result<Option<NegotiatedCodec>, SdpError> {
     let retransmissions = retransmissions(payloads, attributes)?;
     // H264's profiles differ in rank; max_by_key would take the last of equals, the client's first comes first.
-    let ranked = payloads.iter().filter_map(|&payload| Some((rank(payload, attributes, wanted)?, payload)));
+    let ranked = payloads.iter().filter_map(|&payload| Some((rank(payload, attributes, wanted, profile)?, payload)));
     let Some((_, payload)) = ranked.min_by_key(|(rank, _)| *rank) else { return Ok(None) };
     if (64..96).contains(&payload) {
         // RFC 5761: with rtcp-mux these read as RTCP.
@@ -35,7 +37,7 @@ pub(super) fn choose(
 }
 
 /// How well a payload type suits: smaller is better, None is another codec.
-fn rank(payload: u8, attributes: &Attributes<'_>, wanted: Codec) -> Option<u8> {
+fn rank(payload: u8, attributes: &Attributes<'_>, wanted: Codec, sent: Profile) -> Option<u8> {
     let (_, map) = attributes.maps.iter().find(|(known, _)| *known == payload)?;
     let same = map.encoding.eq_ignore_ascii_case(wanted.encoding_name()) && map.rate == wanted.clock_rate();
     match wanted {
@@ -45,16 +47,27 @@ fn rank(payload: u8, attributes: &Attributes<'_>, wanted: Codec) -> Option<u8> {
         Codec::H264 => {
             let value = |name| raw(payload, attributes).find(|(known, _)| *known == name).map(|(_, value)| value);
             let profile = value("profile-level-id").filter(|id| is_profile(id))?.to_ascii_lowercase();
-            // Forwarded as it comes, so all of a room must decode it: baseline, constrained where possible.
-            let rank = match profile.get(..4)? {
-                "42e0" => 0,
-                "42c0" => 1,
-                "4200" => 2,
-                _ => return None,
-            };
+            let rank = rank_of_profile(profile.get(..4)?, sent)?;
             (value("packetization-mode") == Some("1")).then_some(rank)
         }
     }
+}
+
+/// How well a decoder of the profile `id`, the first two bytes of a `profile-level-id`, suits what is `sent`.
+fn rank_of_profile(id: &str, sent: Profile) -> Option<u8> {
+    // Forwarded as it comes, so whoever gets it must decode it: baseline constrained where possible. Who decodes a profile
+    // decodes those below it too, without what only baseline has and no browser sends.
+    let known: &[&[&str]] = match sent {
+        Profile::Baseline => &[&["42e0"], &["42c0"], &["4200"]],
+        Profile::Constrained => {
+            &[&["42e0"], &["42c0"], &["4200"], &["4d00", "4d40", "4de0"], &["6400", "640c"], &["f400"]]
+        }
+        Profile::Main => &[&["4d00", "4d40", "4de0"], &["6400", "640c"], &["f400"]],
+        Profile::High => &[&["6400"], &["640c"], &["f400"]],
+        Profile::Any => &[&["42e0", "42c0", "4200", "4d00", "4d40", "4de0", "6400", "640c", "f400"]],
+    };
+    let rank = known.iter().position(|ids| ids.contains(&id))?;
+    u8::try_from(rank).ok()
 }
 
 /// Pairs of a retransmission payload type and the one that it repeats.

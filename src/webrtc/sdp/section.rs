@@ -56,7 +56,9 @@ pub(super) fn read(
     }
     let payloads = payloads(place, &media.fmt)?;
     let codec = if kind == Kind::Audio { Codec::Opus } else { policy.video };
-    let Some(codec) = codecs::choose(&payloads, attributes, codec)? else { return refuse(Refusal::Codec) };
+    let Some(codec) = codecs::choose(&payloads, attributes, codec, policy.profile)? else {
+        return refuse(Refusal::Codec);
+    };
 
     let mid = attributes.mid.ok_or_else(|| attributes.missing("mid"))?.to_owned();
     if !attributes.mux && !attributes.bundle_only {
