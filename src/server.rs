@@ -79,8 +79,8 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         registry: registry.clone(),
         catalogue,
         shelves,
-        config: Arc::clone(&config),
         reach,
+        config: Arc::clone(&config),
     }));
     let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), config: Arc::clone(&config) });
     let service = layer.layer(routes);

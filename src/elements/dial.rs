@@ -17,10 +17,13 @@ use gio::prelude::*;
 use glib::subclass::SignalId;
 use glib::translate::IntoGlib;
 
+/// Whether a host of this name may be dialled at this address.
+pub type Allows = Box<dyn Fn(&str, IpAddr) -> bool + Send + Sync>;
+
 /// What connections must keep to.
 pub struct Rules {
-    /// Whether a host of this name may be dialled at this address.
-    pub allows: Box<dyn Fn(&str, IpAddr) -> bool + Send + Sync>,
+    /// Who may be dialled.
+    pub allows: Allows,
     /// A file of certificates, as PEM, that are trusted beside those of the system.
     pub authorities: Option<PathBuf>,
     /// How long what was sent may wait to be taken. Without it the system keeps megabytes for minutes.

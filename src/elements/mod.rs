@@ -1,4 +1,4 @@
-//! Our own GStreamer elements, each tested alone with a harness.
+//! Our own GStreamer elements, each tested alone with a harness; and what elements of others may [dial].
 //!
 //! They know RTP, codecs and pictures, but neither rooms nor WebRTC. They own no threads: each works in the streaming thread of
 //! whoever pushes into it.

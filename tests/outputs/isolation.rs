@@ -100,22 +100,25 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         is(&server, &died, "live").await;
 
         // Who takes nothing is given up, and tried again, however long.
+        let mut tried = Vec::new();
         for output in [&stuck, &frozen, &asleep] {
             let noticed = is(&server, output, "waiting").await;
             println!("{output} noticed after {:?}: {}", stopped.elapsed(), noticed["error"]);
             assert!(stopped.elapsed() < NOTICED, "{noticed}");
+            tried.push((output, noticed["retries"].as_u64().unwrap()));
         }
-        for output in [&stuck, &frozen] {
-            server.get_until(output, DEADLINE * 2, |output| output["retries"].as_u64() >= Some(2)).await;
+        for (output, times) in tried {
+            server.get_until(output, DEADLINE * 2, |output| output["retries"].as_u64() >= Some(times + 2)).await;
         }
         let after = server.holdings();
         println!("before: {before}; with five that failed: {after}");
         assert!(after.memory < before.memory + GROWTH, "{before}, then {after}");
 
         // The others have had everything meanwhile.
-        let length = begun.elapsed().as_secs_f64() - 2.0;
+        let length = begun.elapsed().as_secs_f64() - 3.0;
         download(&server, &file("hls.mp4")).await;
-        for output in [&good, &called, &died] {
+        is(&server, &died, "live").await;
+        for output in [&good, &called] {
             let status = server.get(output).await.1;
             assert_eq!((&status["state"], &status["dropped"]), (&json!("live"), &json!(0)), "{status}");
         }
@@ -134,6 +137,6 @@ fn servers_that_are_stuck_refuse_or_die_cost_the_others_no_frame() {
         let late =
             flashes.windows(2).map(|pair| pair[1] - pair[0] - 1.0).fold(0.0, |most: f64, late| most.max(late.abs()));
         println!("{} flashes, each a second after the one before, within {:.0} ms", flashes.len(), late * 1e3);
-        assert!(flashes.len() as f64 >= length - 1.0 && late < 0.1, "{flashes:?}");
+        assert!(flashes.len() as f64 >= length && late < 0.1, "{flashes:?}");
     });
 }

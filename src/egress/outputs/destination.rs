@@ -131,7 +131,7 @@ impl Destination {
     }
 
     fn port(&self) -> u16 {
-        self.url.port().unwrap_or(if self.scheme() == "rtmps" { 443 } else { 1935 })
+        self.url.port().unwrap_or_else(|| if self.scheme() == "rtmps" { 443 } else { 1935 })
     }
 
     /// How it is reached.
