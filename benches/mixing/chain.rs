@@ -19,7 +19,7 @@ const ASKED: Goal = Goal::AtMost(0.8, "times ffmpeg's", 2);
 pub(crate) fn tiles(count: usize) -> Vec<Placement> {
     let columns = (1..).find(|columns| columns * columns >= count).unwrap_or(1);
     let side = |index: usize| u32::try_from(index).expect("few");
-    let (width, height) = (VALUES.width / side(columns) & !1, VALUES.height / side(columns) & !1);
+    let (width, height) = ((VALUES.width / side(columns)) & !1, (VALUES.height / side(columns)) & !1);
     let place = |index: usize| {
         let (x, y) = (side(index % columns) * width, side(index / columns) * height);
         Placement { x, y, width, height }
