@@ -147,6 +147,7 @@ impl Actor {
         }
         // Who has sent a command into this moment is told by the dropped reply, and tries again.
         self.commands.close();
+        self.outputs.ended().await;
         tracing::info!("closed");
     }
 

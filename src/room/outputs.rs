@@ -4,8 +4,10 @@
 //! [`News::Encoded`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::actor::Actor;
 use super::error::OutputError;
@@ -16,6 +18,8 @@ use crate::egress::outputs::{ENCODINGS, Output, Plan, Refusal, Status, Target};
 use crate::id::{MixName, OutputId};
 use crate::mix::{Encoded, Mix, MixError};
 
+/// How long outputs may take to say goodbye when the room ends.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// How many outputs a room may have at once.
 const MOST: usize = 16;
 
@@ -35,6 +39,8 @@ pub struct Wanted {
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     active: Vec<Active>,
+    /// Those that are saying goodbye.
+    ending: JoinSet<()>,
 }
 
 #[derive(Debug)]
@@ -72,6 +78,14 @@ impl Outputs {
             Phase::Waits { .. } | Phase::Starts { .. } => None,
         };
         self.active.iter().filter_map(status).collect()
+    }
+
+    /// Lets all say goodbye that are to end. Libraries of theirs do not survive the end of the process while they run.
+    pub(super) async fn ended(&mut self) {
+        let all = async { while self.ending.join_next().await.is_some() {} };
+        if tokio::time::timeout(GOODBYE, all).await.is_err() {
+            tracing::warn!("an output did not end within {GOODBYE:?}");
+        }
     }
 
     fn take(&mut self, id: &OutputId) -> Option<Active> {
@@ -153,11 +167,13 @@ impl Actor {
 
     /// Ends an output; `reply` is told when it has ended.
     pub(super) fn stop_output(&mut self, id: &OutputId, reply: Reply) {
+        // Whoever has said goodbye is kept no longer.
+        while self.outputs.ending.try_join_next().is_some() {}
         match self.outputs.take(id).map(|active| active.phase) {
             Some(Phase::Runs(output)) => {
                 tracing::info!(output = %id, "an output ends");
                 // It says goodbye to the other side, which the room must not wait for.
-                tokio::spawn(async move { reply.send(Ok(output.stop().await)) });
+                self.outputs.ending.spawn(async move { drop(reply.send(Ok(output.stop().await))) });
             }
             Some(Phase::Waits { plan, reply: first } | Phase::Starts { plan, reply: first }) => {
                 let _ = first.send(Err(OutputError::Unknown(id.clone())));
@@ -171,14 +187,16 @@ impl Actor {
     /// Ends what takes a mix, which is of no use, or all.
     pub(super) fn end_outputs(&mut self, mix: Option<&MixName>, reason: &str) {
         let ended = |active: &mut Active| mix.is_none_or(|mix| active.mix == *mix);
-        for active in self.outputs.active.extract_if(.., ended) {
+        let ended: Vec<_> = self.outputs.active.extract_if(.., ended).collect();
+        for active in ended {
             tracing::info!(output = %active.id, reason, "an output ends");
             match active.phase {
                 Phase::Waits { reply, .. } | Phase::Starts { reply, .. } => {
                     let _ = reply.send(Err(OutputError::Media(reason.to_owned())));
                 }
-                // Its task ends with it.
-                Phase::Runs(_) => {}
+                Phase::Runs(output) => {
+                    self.outputs.ending.spawn(async move { drop(output.stop().await) });
+                }
             }
         }
     }
