@@ -495,13 +495,13 @@ async fn the_cost_of_a_style() {
         ("clock", json!({"labels": true, "clock": {"x": 20, "y": 20, "size": 40}})),
     ];
     let mut spent: Vec<Vec<f64>> = vec![Vec::new(); styles.len()];
-    for _ in 0..6 {
+    for _ in 0..5 {
         for (index, (_, value)) in styles.iter().enumerate() {
             set(&mix, value.clone());
             tokio::time::sleep(Duration::from_millis(700)).await;
             let before = mine();
-            tokio::time::sleep(Duration::from_secs(4)).await;
-            spent[index].push((mine() - before) / 4.0);
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            spent[index].push((mine() - before) / 3.0);
         }
     }
     drop(encoded);
