@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -740,4 +740,35 @@ fn cpu() -> std::collections::BTreeMap<String, u64> {
         *all.entry(name.to_owned()).or_default() += ticks;
     }
     all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mix_that_begins_late_does_not_hurry_through_the_time_before() {
+    gst::init().unwrap();
+    // The time of all pipelines begins before the first one.
+    assert!(Pipeline::running_time() > gst::ClockTime::from_seconds(5));
+    let mix = Mix::start("late", MixSettings::default(), &Descriptions::built_in()).await.unwrap();
+    let mut taken = Vec::new();
+    for encoding in [Encoding::H264, Encoding::Opus] {
+        let encoded = mix.encode(encoding).await.unwrap();
+        let count = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&count);
+        let pad = encoded.outlet().element().static_pad("sink").unwrap();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            gst::PadProbeReturn::Ok
+        });
+        taken.push((encoded, count));
+    }
+    let begun = Instant::now();
+    while taken.iter().any(|(_, count)| count.load(Ordering::Relaxed) == 0) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "nothing is mixed");
+        take(Duration::from_millis(5)).await;
+    }
+    take(Duration::from_millis(500)).await;
+    let counts: Vec<_> = taken.iter().map(|(_, count)| count.load(Ordering::Relaxed)).collect();
+    let seconds = begun.elapsed().as_secs_f64();
+    for (count, rate) in counts.iter().zip([30.0, 50.0]) {
+        assert!(*count as f64 <= seconds * rate + 5.0, "{counts:?} after {seconds} s");
+    }
 }

@@ -54,6 +54,15 @@ impl Pipeline {
         &self.inner
     }
 
+    /// Makes it ready to play, without anything passing yet, where its sources are live.
+    ///
+    /// # Errors
+    /// When an element refuses.
+    pub fn pause(&self) -> Result<(), PipelineError> {
+        let failed = |_| PipelineError::Start { name: self.inner.name().to_string(), deadline: START_DEADLINE.into() };
+        self.inner.set_state(gst::State::Paused).map(drop).map_err(failed)
+    }
+
     /// Plays. Blocks until the state is reached for pipelines that are not live, so call it off the async threads when
     /// the pipeline prerolls.
     ///

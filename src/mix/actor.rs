@@ -93,6 +93,9 @@ impl Stage {
         let video_tee = end(&pipeline, canvas.bin())?;
         let audio_tee = end(&pipeline, &voices)?;
         let dress = Dress::new(&canvas)?;
+        pipeline.pause()?;
+        canvas.start_now()?;
+        audio::start_now(&voices)?;
         pipeline.play()?;
         let mut stage = Self {
             roster: Roster::default(),

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
+use gstreamer_base as gst_base;
+use gstreamer_base::prelude::*;
 use gstreamer_video as gst_video;
 
 use super::MixError;
@@ -55,7 +57,6 @@ impl Canvas {
             stage.downcast::<gst_app::AppSrc>().map_err(|_| MixError::Graph { step: "looking for the stage" })?;
         let size = Size { width: values.width, height: values.height };
         stage.set_caps(Some(&picture_caps(size)));
-        start_now(&mixer);
         let late = match mixer.find_property("min-upstream-latency") {
             Some(_) => Duration::from_nanos(mixer.property("min-upstream-latency")),
             None => Duration::ZERO,
@@ -68,6 +69,11 @@ impl Canvas {
         let slots = (0..slots).map(|index| request(&bin, &mixer, index, late)).collect::<Result<_, _>>()?;
         let (look, due) = (Look::default(), VecDeque::new());
         Ok((Self { bin, stage, size, late, ahead, look, drawn: None, due, drawn_at: Instant::now() }, slots))
+    }
+
+    /// Lets it begin at the present, once it is paused.
+    pub(super) fn start_now(&self) -> Result<(), MixError> {
+        start_now(&socket(&self.bin, "mixer")?)
     }
 
     /// What is to lie over the picture.
@@ -155,10 +161,16 @@ pub(crate) fn depth(z: i32) -> u32 {
     u32::try_from(z.saturating_add(100)).unwrap_or(1)
 }
 
-/// Makes the mixer begin at the present, not at the time when the first pipeline of this process began.
-pub(super) fn start_now(mixer: &gst::Element) {
+/// Makes a mixer begin at the present, not at the time when the first pipeline of this process began. It has to be paused: it
+/// forgets its position before, and later it hurries through all that time, if it looks at the clock before its first
+/// picture comes.
+pub(super) fn start_now(mixer: &gst::Element) -> Result<(), MixError> {
+    let now = Pipeline::running_time();
     mixer.set_property_from_str("start-time-selection", "set");
-    mixer.set_property("start-time", Pipeline::running_time());
+    mixer.set_property("start-time", now);
+    let mixer = mixer.downcast_ref::<gst_base::Aggregator>().ok_or(MixError::Graph { step: "looking for a mixer" })?;
+    mixer.set_position(now);
+    Ok(())
 }
 
 /// The element that a description names.
