@@ -67,17 +67,14 @@ impl Keeper {
             }
         }
         self.way.end();
-        self.tell(State::Ended);
+        // Whoever hears that it has ended finds nothing of it any more.
+        let Self { way, encoded, status, .. } = self;
+        drop((way, encoded));
+        tell(&status, State::Ended);
     }
 
     fn tell(&self, state: State) {
-        self.status.send_if_modified(|status| {
-            let changes = status.state != state;
-            if changes {
-                (status.state, status.since) = (state, unix_ms(SystemTime::now()));
-            }
-            changes
-        });
+        tell(&self.status, state);
     }
 
     async fn attempt(&mut self, stop: &mut oneshot::Receiver<()>) -> Ending {
@@ -139,6 +136,16 @@ impl Keeper {
         self.encoded = encoded;
         started.map_err(|error| error.to_string())
     }
+}
+
+fn tell(status: &watch::Sender<Status>, state: State) {
+    status.send_if_modified(|status| {
+        let changes = status.state != state;
+        if changes {
+            (status.state, status.since) = (state, unix_ms(SystemTime::now()));
+        }
+        changes
+    });
 }
 
 /// How long to wait after so many failures in a row.
