@@ -267,7 +267,6 @@ impl Link {
     }
 
     /// Tells whether something waits in it.
-    #[must_use]
     pub fn waits(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let source = self.link.appsrc().downgrade();
         move || source.upgrade().is_some_and(|source| source.current_level_buffers() > 0)
