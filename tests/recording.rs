@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::company::{company, mixes};
 use common::disk::on_small_disk;
 use common::judge::{Recording, Rect, about, keyframes, locate};
 use common::lab;
@@ -30,20 +31,6 @@ const LIPS: f64 = 0.08;
 const CLOCK: f64 = 0.5;
 /// How much a crash may cost, in seconds.
 const LOSS: f64 = 1.5;
-
-/// The participants 0 to `count`, who all see and hear each other.
-async fn company(server: &Server, count: usize) -> Vec<Participant> {
-    let mut people = Vec::new();
-    for index in 0..count {
-        people.push(Participant::join(server, "tea", &format!("p{index}"), Options::of(index)).await);
-    }
-    for viewer in &people {
-        for other in people.iter().filter(|other| other.id != viewer.id) {
-            viewer.wait_to_meet(other).await;
-        }
-    }
-    people
-}
 
 async fn start(server: &Server) -> (String, Instant) {
     start_as(server, &json!({})).await
@@ -139,17 +126,6 @@ fn seen_in(place: Placement) -> Rect {
     let Placement { x, y, width, height } = place.fit(Size { width: 320, height: 240 });
     let [x, y, width, height] = [x, y, width, height].map(|length| usize::try_from(length).expect("a side"));
     Rect { x, y, width, height }
-}
-
-/// Waits until so many mixes run.
-async fn mixes(server: &Server, count: usize) {
-    let reached = async {
-        while process::threads(server.pid(), "mix") != count {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let reached = tokio::time::timeout(Duration::from_secs(10), reached).await;
-    assert!(reached.is_ok(), "{} mixes instead of {count}", process::threads(server.pid(), "mix"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod common;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::company::{company, mixes};
 use common::judge::{Rect, about, locate};
 use common::lab;
 use common::native::Native;
@@ -19,30 +20,6 @@ use serde_json::{Value, json};
 
 /// How long a picture may take, the start of its mix and the first pictures of everybody included.
 const PATIENCE: Duration = Duration::from_secs(14);
-
-async fn company(server: &Server, count: usize) -> Vec<Participant> {
-    let mut people = Vec::new();
-    for index in 0..count {
-        people.push(Participant::join(server, "tea", &format!("p{index}"), Options::of(index)).await);
-    }
-    for viewer in &people {
-        for other in people.iter().filter(|other| other.id != viewer.id) {
-            viewer.wait_to_meet(other).await;
-        }
-    }
-    people
-}
-
-/// Waits until so many mixes run.
-async fn mixes(server: &Server, count: usize) {
-    let reached = async {
-        while process::threads(server.pid(), "mix") != count {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let reached = tokio::time::timeout(PATIENCE, reached).await;
-    assert!(reached.is_ok(), "{} mixes instead of {count}", process::threads(server.pid(), "mix"));
-}
 
 async fn fetch(server: &Server, path: &str) -> reqwest::Response {
     let url = server.url(&format!("/api/v1/rooms/{path}"));

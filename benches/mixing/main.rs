@@ -13,12 +13,14 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
-#[path = "../recording/outside.rs"]
+#[path = "../common/course.rs"]
+mod course;
+#[path = "../common/outside.rs"]
 mod outside;
-#[path = "../recording/report.rs"]
+#[path = "../common/report.rs"]
 #[allow(dead_code, reason = "shared with the benchmark of recordings")]
 mod report;
-#[path = "../recording/scene.rs"]
+#[path = "../common/scene.rs"]
 #[allow(dead_code, reason = "shared with the benchmark of recordings")]
 mod scene;
 
@@ -34,6 +36,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use crate::common::lab::Lab;
+use crate::course::Limits;
 use crate::report::Report;
 
 /// After this it ends, whatever it has.
@@ -77,29 +80,16 @@ enum Scenario {
     All,
 }
 
-async fn measure(address: std::net::IpAddr, options: &Options) -> bool {
-    let every = [Scenario::Chain, Scenario::Second, Scenario::All];
-    let scenarios = if options.scenario.is_empty() { &every[..] } else { &options.scenario };
-    let (report, mut good) = (Report::default(), true);
-    for scenario in scenarios.iter().copied() {
-        eprintln!("{scenario:?} ...");
-        let (lab, options, report) = (Lab { address }, options.clone(), report.clone());
-        let told = report.clone();
-        // A task of its own, for what fails in it panics.
-        let work = tokio::spawn(async move {
-            match scenario {
-                Scenario::Chain => scene::blocking(move || chain::run(&options, &report)).await,
-                Scenario::Second => live::second(&lab, &options, &report).await,
-                Scenario::All => live::all(&lab, &options, &report).await,
-            }
-        });
-        if work.await.is_err() {
-            told.say(&format!("{scenario:?}: did not come to its end, see above"));
-            good = false;
+impl Scenario {
+    const ALL: [Self; 3] = [Self::Chain, Self::Second, Self::All];
+
+    async fn run(self, lab: Lab, options: Options, report: Report) {
+        match self {
+            Self::Chain => scene::blocking(move || chain::run(&options, &report)).await,
+            Self::Second => live::second(&lab, &options, &report).await,
+            Self::All => live::all(&lab, &options, &report).await,
         }
     }
-    report.print();
-    good
 }
 
 fn main() -> ExitCode {
@@ -108,14 +98,6 @@ fn main() -> ExitCode {
         ours::make(&options.film, options.seconds, &options.output);
         return ExitCode::SUCCESS;
     }
-    let good = match outside::address() {
-        Some(address) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-            let good = runtime.block_on(measure(address, &options));
-            runtime.shutdown_background();
-            good
-        }
-        None => outside::run_inside(LIMIT),
-    };
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let scenarios = if options.scenario.is_empty() { Scenario::ALL.to_vec() } else { options.scenario.clone() };
+    course::run(&scenarios, Limits::whole(LIMIT), |scenario, lab, report| scenario.run(lab, options.clone(), report))
 }

@@ -10,6 +10,15 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+#[path = "../common/course.rs"]
+mod course;
+#[path = "../common/outside.rs"]
+mod outside;
+#[path = "../common/report.rs"]
+mod report;
+#[path = "../common/scene.rs"]
+#[allow(dead_code, reason = "the bench of streams needs more of it")]
+mod scene;
 
 mod cpu;
 mod disk;
@@ -17,17 +26,15 @@ mod drift;
 mod ends;
 mod kill;
 mod lips;
-mod outside;
-mod report;
 mod rival;
-mod scene;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
 use crate::common::lab::Lab;
+use crate::course::Limits;
 use crate::report::Report;
 
 /// No scenario begins after this, so that a slow machine still prints what it has.
@@ -104,37 +111,11 @@ impl Scenario {
     }
 }
 
-/// Runs the scenarios one after the other; one that fails does not keep the next from running.
-async fn measure(address: std::net::IpAddr, options: &Options) -> bool {
-    let scenarios = if options.scenario.is_empty() { &Scenario::USUAL[..] } else { &options.scenario };
-    let (report, begun, mut good) = (Report::default(), Instant::now(), true);
-    for scenario in scenarios {
-        if options.scenario.is_empty() && begun.elapsed() > LAST_BEGIN {
-            report.say(&format!("{scenario:?}: not begun, this machine is too slow or too busy"));
-            continue;
-        }
-        eprintln!("{scenario:?} ... ({:.0} s)", begun.elapsed().as_secs_f64());
-        // A task of its own, for what fails in it panics.
-        let work = tokio::spawn(scenario.run(Lab { address }, options.clone(), report.clone()));
-        if work.await.is_err() {
-            report.say(&format!("{scenario:?}: did not come to its end, see above"));
-            good = false;
-        }
-    }
-    report.print();
-    good
-}
-
 fn main() -> ExitCode {
     let options = Options::parse();
-    let good = match outside::address() {
-        Some(address) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-            let good = runtime.block_on(measure(address, &options));
-            runtime.shutdown_background();
-            good
-        }
-        None => outside::run_inside(options.limit()),
-    };
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let usual = options.scenario.is_empty();
+    let scenarios = if usual { Scenario::USUAL.to_vec() } else { options.scenario.clone() };
+    let whole = options.limit();
+    let limits = Limits { whole, last_begin: if usual { LAST_BEGIN } else { whole } };
+    course::run(&scenarios, limits, |scenario, lab, report| scenario.run(lab, options.clone(), report))
 }

@@ -17,21 +17,24 @@ mod score;
 mod soak;
 mod viewer;
 
-#[path = "../recording/outside.rs"]
+#[path = "../common/course.rs"]
+mod course;
+#[path = "../common/outside.rs"]
 mod outside;
-#[path = "../recording/report.rs"]
+#[path = "../common/report.rs"]
 #[allow(dead_code, reason = "the bench of recordings needs more of it")]
 mod report;
-#[path = "../recording/scene.rs"]
+#[path = "../common/scene.rs"]
 #[allow(dead_code, reason = "the bench of recordings needs more of it")]
 mod scene;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
 use crate::common::lab::Lab;
+use crate::course::Limits;
 use crate::report::Report;
 
 #[derive(Debug, Clone, Parser)]
@@ -85,33 +88,9 @@ impl Scenario {
     }
 }
 
-/// Runs the scenarios one after the other; one that fails does not keep the next from running.
-async fn measure(address: std::net::IpAddr, options: &Options) -> bool {
-    let scenarios = if options.scenario.is_empty() { &Scenario::ALL[..] } else { &options.scenario };
-    let (report, begun, mut good) = (Report::default(), Instant::now(), true);
-    for scenario in scenarios {
-        eprintln!("{scenario:?} ... ({:.0} s)", begun.elapsed().as_secs_f64());
-        // A task of its own, for what fails in it panics.
-        let work = tokio::spawn(scenario.run(Lab { address }, options.clone(), report.clone()));
-        if work.await.is_err() {
-            report.say(&format!("{scenario:?}: did not come to its end, see above"));
-            good = false;
-        }
-    }
-    report.print();
-    good
-}
-
 fn main() -> ExitCode {
     let options = Options::parse();
-    let good = match outside::address() {
-        Some(address) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-            let good = runtime.block_on(measure(address, &options));
-            runtime.shutdown_background();
-            good
-        }
-        None => outside::run_inside(options.limit()),
-    };
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let scenarios = if options.scenario.is_empty() { Scenario::ALL.to_vec() } else { options.scenario.clone() };
+    let limits = Limits::whole(options.limit());
+    course::run(&scenarios, limits, |scenario, lab, report| scenario.run(lab, options.clone(), report))
 }

@@ -50,6 +50,7 @@ impl Held {
 }
 
 mod imp {
+    use crate::elements::pads;
     use std::sync::{LazyLock, Mutex, PoisonError};
 
     use gstreamer as gst;
@@ -96,10 +97,7 @@ mod imp {
     impl ObjectImpl for Gather {
         fn constructed(&self) {
             self.parent_constructed();
-            for pad in [&self.sink, &self.src] {
-                // Fails only for a second pad of the same name.
-                let _ = self.obj().add_pad(pad);
-            }
+            pads::add(&*self.obj(), [&self.sink, &self.src]);
         }
     }
 
@@ -119,15 +117,8 @@ mod imp {
         }
 
         fn pad_templates() -> &'static [gst::PadTemplate] {
-            static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-                let caps = gst::Caps::new_empty_simple("application/x-rtp");
-                [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
-                    .into_iter()
-                    .filter_map(|(name, direction)| {
-                        gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
-                    })
-                    .collect()
-            });
+            static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> =
+                LazyLock::new(|| pads::templates(&gst::Caps::new_empty_simple("application/x-rtp")));
             &TEMPLATES
         }
 

@@ -14,6 +14,7 @@ pub mod forwarder;
 pub mod gather;
 pub mod meter;
 mod packet;
+mod pads;
 mod scaling;
 
 /// Makes the elements known to GStreamer by name, so that descriptions may use them. May be called again.

@@ -12,14 +12,13 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use percent_encoding::percent_decode_str;
 use serde_json::json;
 use warp::Filter;
 use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
 use super::{Api, body, error};
-use crate::id::{MixName, RoomName};
+use crate::id::MixName;
 use crate::mix::layout::Size;
 use crate::mix::style::Assets;
 use crate::room::{DescribedMix, MixChange, MixesError, RoomHandle};
@@ -94,7 +93,11 @@ fn read(body: &[u8]) -> Result<MixChange, MixesError> {
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body)).map_err(|error| {
         let path = error.path().to_string();
         let field = path.split(['.', '[']).next().filter(|field| *field != "?").unwrap_or_default().to_owned();
-        MixesError::Refused { field, message: format!("the body says nothing that a mix could be: {}", error.inner()) }
+        let message = match field.is_empty() {
+            true => format!("the body is no mix: {}", error.inner()),
+            false => error.inner().to_string(),
+        };
+        MixesError::Refused { field, message }
     })
 }
 
@@ -111,15 +114,13 @@ async fn look_at_images(change: &MixChange, api: &Api) -> Result<(), MixesError>
     }
 }
 
-/// A name in an address: one that cannot be is unknown.
-fn named(mix: &str) -> Result<MixName, MixesError> {
+/// The mix that a part of an address names.
+pub(super) fn named(mix: &str) -> Result<MixName, MixesError> {
     MixName::parse(mix).map_err(|error| MixesError::Refused { field: "mix".into(), message: error.to_string() })
 }
 
 fn find(room: &str, api: &Api) -> Result<RoomHandle, MixesError> {
-    let room = percent_decode_str(room).decode_utf8_lossy().into_owned();
-    let found = RoomName::parse(&room).ok().and_then(|name| api.registry.get(&name));
-    found.ok_or(MixesError::NoRoom(room))
+    api.room(room).map_err(MixesError::NoRoom)
 }
 
 fn answer(outcome: Result<DescribedMix, MixesError>, status: StatusCode) -> Response {

@@ -17,6 +17,7 @@ mod whip;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use warp::Filter;
 use warp::reply::Response;
 
@@ -24,7 +25,8 @@ use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
 use crate::egress::hls::Shelves;
 use crate::egress::outputs::Reach;
-use crate::room::Registry;
+use crate::id::RoomName;
+use crate::room::{Registry, RoomHandle};
 
 /// What the routes need.
 #[derive(Debug, Clone)]
@@ -39,6 +41,15 @@ pub struct Api {
     pub config: Arc<Config>,
     /// Where outputs may go.
     pub reach: Reach,
+}
+
+impl Api {
+    /// The room that a part of an address names, or what it names instead.
+    pub(crate) fn room(&self, escaped: &str) -> Result<RoomHandle, String> {
+        let name = percent_decode_str(escaped).decode_utf8_lossy().into_owned();
+        let found = RoomName::parse(&name).ok().and_then(|name| self.registry.get(&name));
+        found.ok_or(name)
+    }
 }
 
 /// Every route, with errors as JSON `{code, message}`.

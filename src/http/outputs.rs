@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -25,7 +24,7 @@ use warp::reply::{Reply, Response};
 
 use super::{Api, body, error, mixes};
 use crate::egress::outputs::{Destination, Reach, Target, Unreachable};
-use crate::id::{MixName, OutputId, RoomName};
+use crate::id::{MixName, OutputId};
 use crate::mix::layout::Layout;
 use crate::room::{MixesError, OutputError, Pick, RoomHandle, WantedOutput};
 
@@ -177,9 +176,7 @@ async fn stop(room: String, id: String, api: Api) -> Response {
 }
 
 fn find(room: &str, api: &Api) -> Result<RoomHandle, OutputError> {
-    let room = percent_decode_str(room).decode_utf8_lossy().into_owned();
-    let found = RoomName::parse(&room).ok().and_then(|name| api.registry.get(&name));
-    found.ok_or(OutputError::NoRoom(room))
+    api.room(room).map_err(OutputError::NoRoom)
 }
 
 fn refusal(error: &OutputError) -> Response {

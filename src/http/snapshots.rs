@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use warp::Filter;
 use warp::reject::Rejection;
@@ -19,8 +18,7 @@ use warp::reply::Response;
 
 use super::{Api, error, mixes};
 use crate::egress::snapshot::NARROWEST;
-use crate::id::{MixName, RoomName};
-use crate::room::{MixesError, SnapshotError, WantedSnapshot};
+use crate::room::{SnapshotError, WantedSnapshot};
 
 /// How long a picture may take, the start of its mix included.
 const WITHIN: Duration = Duration::from_secs(12);
@@ -46,16 +44,10 @@ async fn take(room: String, mix: String, query: String, api: Api) -> Response {
         Ok(width) => width,
         Err(message) => return error::reply(StatusCode::BAD_REQUEST, "bad_query", &message),
     };
-    let room = percent_decode_str(&room).decode_utf8_lossy().into_owned();
-    let mix = match MixName::parse(&mix) {
-        Ok(mix) => mix,
-        Err(error) => {
-            let (field, message) = ("mix".to_owned(), error.to_string());
-            return refusal(&MixesError::Refused { field, message }.into());
-        }
-    };
-    let Some(handle) = RoomName::parse(&room).ok().and_then(|name| api.registry.get(&name)) else {
-        return refusal(&SnapshotError::NoRoom(room));
+    let found = api.room(&room).map_err(SnapshotError::NoRoom);
+    let (handle, mix) = match found.and_then(|room| Ok((room, mixes::named(&mix)?))) {
+        Ok(found) => found,
+        Err(error) => return refusal(&error),
     };
     let made = tokio::time::timeout(WITHIN, handle.snapshot(WantedSnapshot { mix, width })).await;
     match made.unwrap_or(Err(SnapshotError::Late)) {

@@ -9,14 +9,13 @@
 //! `{mix}` is the name of a mix, `default` or another, or of a layout.
 
 use http::{Method, StatusCode};
-use percent_encoding::percent_decode_str;
 use warp::Filter;
 use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
 use super::exchange::{self, Asked};
 use super::{Api, error, mixes};
-use crate::id::{MixName, NameError, RoomName, ViewerId};
+use crate::id::ViewerId;
 use crate::room::{MixesError, RoomHandle, WatchError};
 use crate::webrtc::candidate::CandidatePolicy;
 
@@ -37,7 +36,7 @@ async fn endpoint(room: String, mix: String, asked: Asked, api: Api) -> Response
         Ok(offer) => offer,
         Err(refusal) => return *refusal,
     };
-    let found = find(&room, &api).and_then(|room| Ok((room, named(&mix)?)));
+    let found = find(&room, &api).and_then(|room| Ok((room, mixes::named(&mix)?)));
     let begun = match found {
         Ok((room, mix)) => room.watch(mix, offer).await,
         Err(error) => Err(error),
@@ -75,15 +74,7 @@ async fn session(room: String, _mix: String, id: String, asked: Asked, api: Api)
 }
 
 fn find(room: &str, api: &Api) -> Result<RoomHandle, WatchError> {
-    let room = percent_decode_str(room).decode_utf8_lossy().into_owned();
-    let found = RoomName::parse(&room).ok().and_then(|name| api.registry.get(&name));
-    found.ok_or(WatchError::NoRoom(room))
-}
-
-/// The mix, or the layout, that an address names: what cannot be a name is that of none.
-fn named(mix: &str) -> Result<MixName, WatchError> {
-    let unknown = |error: NameError| MixesError::Refused { field: String::new(), message: error.to_string() };
-    Ok(MixName::parse(mix).map_err(unknown)?)
+    api.room(room).map_err(WatchError::NoRoom)
 }
 
 fn refusal(error: &WatchError) -> Response {

@@ -266,12 +266,6 @@ impl Link {
         }
     }
 
-    /// Tells whether something waits in it.
-    pub fn waits(&self) -> impl Fn() -> bool + Send + Sync + 'static {
-        let source = self.link.appsrc().downgrade();
-        move || source.upgrade().is_some_and(|source| source.current_level_buffers() > 0)
-    }
-
     /// Detaches it, and ends the stream in the target after what is under way.
     pub fn end(&mut self) {
         self.link.disconnect();

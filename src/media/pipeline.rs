@@ -116,15 +116,11 @@ impl Drop for Ended {
     }
 }
 
-/// Before the first pipeline: what a mixer is to have earlier than it comes would else be before all time, which it does not
-/// survive.
-const BEFORE: gst::ClockTime = gst::ClockTime::from_seconds(10);
-
 fn epoch() -> &'static (gst::Clock, gst::ClockTime) {
     static EPOCH: OnceLock<(gst::Clock, gst::ClockTime)> = OnceLock::new();
     EPOCH.get_or_init(|| {
         let clock = gst::SystemClock::obtain();
-        let then = clock.time().saturating_sub(BEFORE);
-        (clock, then)
+        let now = clock.time();
+        (clock, now)
     })
 }

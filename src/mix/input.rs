@@ -74,7 +74,7 @@ impl Input {
         bin.add_pad(&out).map_err(fail("exposing an input"))?;
 
         let seen = Arc::new(Seen { last: AtomicU64::new(NEVER), first: AtomicU64::new(NEVER) });
-        watch(&out, kind, rounding, Arc::clone(&seen), link.waits());
+        watch(&out, kind, rounding, Arc::clone(&seen));
         pipeline.add(&bin).map_err(fail("adding an input"))?;
         let outlet = decoder.outlet().clone();
         let input = |link| Self { bin: bin.clone(), link, out: out.clone(), pad: pad.clone(), fitter, seen, decoder };
@@ -148,25 +148,14 @@ pub(super) fn leave(bin: &gst::Bin, out: &gst::Pad, pad: &gst::Pad) {
     }
 }
 
-fn watch(
-    pad: &gst::Pad,
-    kind: Kind,
-    rounding: gst::ClockTime,
-    seen: Arc<Seen>,
-    waits: impl Fn() -> bool + Send + Sync + 'static,
-) {
+fn watch(pad: &gst::Pad, kind: Kind, rounding: gst::ClockTime, seen: Arc<Seen>) {
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         match &mut info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => {
                 let now = Pipeline::running_time();
                 let last = seen.last.swap(now.nseconds(), Ordering::Relaxed);
                 if let (Kind::Video, Some(pts)) = (kind, buffer.pts()) {
-                    let is_late = pts + TOO_LATE < now;
-                    // Else those that follow would have to wait for their turn, and all would stay late for ever.
-                    if is_late && waits() {
-                        return gst::PadProbeReturn::Drop;
-                    }
-                    let pts = if is_late { now.saturating_sub(JUST_IN_TIME) } else { pts };
+                    let pts = if pts + TOO_LATE < now { now.saturating_sub(JUST_IN_TIME) } else { pts };
                     if last == NEVER || now.nseconds().saturating_sub(last) >= FROZEN.nseconds() {
                         seen.first.store(pts.nseconds(), Ordering::Relaxed);
                     }

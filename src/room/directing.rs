@@ -50,11 +50,7 @@ impl Actor {
         if name.is_default() {
             return Err(MixesError::Default);
         }
-        if self.mixing.is_used(name)
-            || self.recordings.takes(name)
-            || self.outputs.takes(name)
-            || self.viewers.takes(name)
-        {
+        if self.mixing.is_used(name) || self.takes(name) {
             return Err(MixesError::InUse(name.clone()));
         }
         self.mixing.known.forget(name);

@@ -147,19 +147,35 @@ impl Actor {
         if format.encodings().is_empty() {
             return Ok(None);
         }
-        let name = self.mixing.known.pick(pick)?;
-        self.mixable(&name)?;
-        Ok(Some(name))
+        self.pick_mix(pick).map(Some)
     }
 
-    /// Whether a mix can run.
-    pub(super) fn mixable(&self, name: &MixName) -> Result<(), MixesError> {
-        let definition = self.mixing.known.get(name).ok_or_else(|| MixesError::Unknown(name.clone()))?;
+    /// The mix that is meant, if it can run.
+    pub(super) fn pick_mix(&mut self, pick: Pick) -> Result<MixName, MixesError> {
+        if self.participants.is_empty() {
+            return Err(MixesError::NoRoom(self.name.to_string()));
+        }
+        // Of those that were refused after they were picked.
+        self.forget_untaken();
+        let name = self.mixing.known.pick(pick)?;
+        let definition = self.mixing.known.get(&name).ok_or_else(|| MixesError::Unknown(name.clone()))?;
         definition.check(&self.context.config.mix)?;
-        if !self.mixing.is_used(name) && self.mixing.running.len() + self.mixing.starting.len() >= MOST_MIXES {
+        if !self.mixing.is_used(&name) && self.mixing.running.len() + self.mixing.starting.len() >= MOST_MIXES {
             return Err(MixesError::TooManyRun(MOST_MIXES));
         }
-        Ok(())
+        Ok(name)
+    }
+
+    /// Whether something takes a mix, or is about to.
+    pub(super) fn takes(&self, mix: &MixName) -> bool {
+        self.recordings.takes(mix) || self.outputs.takes(mix) || self.viewers.takes(mix) || self.snapshots.takes(mix)
+    }
+
+    /// Forgets the mixes without a name of their own that nothing takes.
+    fn forget_untaken(&mut self) {
+        let untaken = |name: &&MixName| !self.takes(name) && !self.mixing.is_used(name);
+        let untaken: Vec<_> = self.mixing.known.implied().filter(untaken).cloned().collect();
+        untaken.iter().for_each(|name| self.mixing.known.forget(name));
     }
 
     /// The numbers of a mix that runs.
@@ -300,15 +316,12 @@ impl Actor {
 
     /// Ends the mixes that nothing wants any more.
     pub(super) fn end_idle_mixes(&mut self) {
-        let (recordings, outputs, viewers, snapshots) =
-            (&self.recordings, &self.outputs, &self.viewers, &self.snapshots);
         let keeps = self.mixing.kept.wants_mix();
-        let taken = |name: &MixName| {
-            recordings.takes(name) || outputs.takes(name) || viewers.takes(name) || snapshots.takes(name)
-        };
-        self.mixing.running.retain(|running| taken(&running.name) || keeps && running.name.is_default());
-        let starting = &self.mixing.starting;
-        self.mixing.known.retain(|name| taken(name) || starting.contains(name));
+        let names = self.mixing.running.iter().map(|running| &running.name);
+        let idle = |name: &&MixName| !(self.takes(name) || keeps && name.is_default());
+        let idle: Vec<_> = names.filter(idle).cloned().collect();
+        self.mixing.running.retain(|running| !idle.contains(&running.name));
+        self.forget_untaken();
         if self.mixing.is_running() || self.recordings.is_active() || self.keeps_past() {
             return;
         }

@@ -110,14 +110,10 @@ impl Actor {
     }
 
     fn planned(&mut self, wanted: Wanted) -> Result<(Plan, MixName), OutputError> {
-        if self.participants.is_empty() {
-            return Err(OutputError::NoRoom(self.name.to_string()));
-        }
         if self.outputs.active.len() >= MOST {
             return Err(OutputError::TooMany(MOST));
         }
-        let mix = self.mixing.known.pick(wanted.pick)?;
-        self.mixable(&mix)?;
+        let mix = self.pick_mix(wanted.pick)?;
         let plan = Plan::make(&wanted.target, &self.name, &mix, &self.context.shelves);
         Ok((plan.map_err(|Refusal::Served| OutputError::Served)?, mix))
     }

@@ -63,9 +63,9 @@ impl Snapshots {
 impl Actor {
     /// Makes a picture, which takes its time: `reply` has it in the end.
     pub(super) fn take_snapshot(&mut self, wanted: &Wanted, reply: Reply) {
-        let mix = match self.pictured_mix(&wanted.mix) {
+        let mix = match self.pick_mix(Pick { mix: Some(wanted.mix.clone()), layout: None }) {
             Ok(mix) => mix,
-            Err(error) => return drop(reply.send(Err(error))),
+            Err(error) => return drop(reply.send(Err(error.into()))),
         };
         let same = |active: &&mut Active| active.mix == mix && active.width == wanted.width;
         let is_full = self.snapshots.active.len() >= MOST;
@@ -80,16 +80,6 @@ impl Actor {
         self.snapshots.active.push(active);
         self.begin_snapshots();
         self.start_mix(&mix);
-    }
-
-    /// The mix of that name, running or not.
-    fn pictured_mix(&mut self, name: &MixName) -> Result<MixName, SnapshotError> {
-        if self.participants.is_empty() {
-            return Err(SnapshotError::NoRoom(self.name.to_string()));
-        }
-        let mix = self.mixing.known.pick(Pick { mix: Some(name.clone()), layout: None })?;
-        self.mixable(&mix)?;
-        Ok(mix)
     }
 
     /// Asks those mixes that are there now.

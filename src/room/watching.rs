@@ -56,11 +56,7 @@ impl Actor {
 
     /// Whether one more may watch, which mix, and with which codec to try.
     fn admissible(&mut self, mix: MixName, offer: &str) -> Result<(MixName, Codec, OwnedSemaphorePermit), WatchError> {
-        if self.participants.is_empty() {
-            return Err(WatchError::NoRoom(self.name.to_string()));
-        }
-        let mix = self.mixing.known.pick(Pick { mix: Some(mix), layout: None })?;
-        self.mixable(&mix)?;
+        let mix = self.pick_mix(Pick { mix: Some(mix), layout: None })?;
         let most = self.context.config.viewers.max_per_mix;
         if self.viewers.count(&mix) >= most {
             return Err(WatchError::Full(most));

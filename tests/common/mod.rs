@@ -10,6 +10,7 @@
     reason = "every test binary compiles all of this and uses a part of it; a failed wait should end the test"
 )]
 
+pub mod company;
 pub mod connection;
 pub mod disk;
 pub mod exchange;

@@ -13,6 +13,7 @@ use gstreamer::prelude::*;
 use gstreamer::subclass::prelude::*;
 
 use super::branch::Branch;
+use crate::elements::pads;
 
 type Listener = Arc<dyn Fn() + Send + Sync>;
 
@@ -76,10 +77,7 @@ impl ObjectSubclass for Forwarder {
 impl ObjectImpl for Forwarder {
     fn constructed(&self) {
         self.parent_constructed();
-        for pad in [&self.sink, &self.src] {
-            // Fails only for a second pad of the same name.
-            let _ = self.obj().add_pad(pad);
-        }
+        pads::add(&*self.obj(), [&self.sink, &self.src]);
     }
 }
 
@@ -99,15 +97,7 @@ impl ElementImpl for Forwarder {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = rtp();
-            [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
-                .into_iter()
-                .filter_map(|(name, direction)| {
-                    gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
-                })
-                .collect()
-        });
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| pads::templates(&rtp()));
         &TEMPLATES
     }
 
