@@ -48,8 +48,8 @@
 //! new track at its next keyframe, and says so → Bob is told whose slot it is now. And the largest look at Ann is what Ann is
 //! asked to encode.
 //!
-//! A **recording**: `POST …/recordings` → [`room::Command::StartRecording`] → the room starts the [mix](mix::Mix) of the
-//! [layout](mix::layout) that was asked for, opens a tap on every tee and links it to the mix → decoders → compositor and audiomixer → encoders → links → the
+//! A **recording**: `POST …/recordings` → [`room::Command::StartRecording`] → the room starts the [mix](mix::Mix)
+//! that was asked for, shows its [scene](mix::scene), opens a tap on every tee and links it to the mix → decoders → compositor and audiomixer → encoders → links → the
 //! [recording](egress::recording)'s own pipeline → file. Stopping sends EOS into that last pipeline only.
 //! If recordings are to begin before they are asked for, mix and taps are there from the beginning, and their outlets keep
 //! what passed lately; a link takes that first. What everybody is told meanwhile is noted in its manifest, and the [catalogue](egress::catalogue) finds it afterwards.

@@ -18,7 +18,6 @@ use common::judge::{Recording, Rect, about, keyframes, locate};
 use common::lab;
 use common::native::Native;
 use common::participant::{Options, Participant};
-use common::process;
 use common::server::Server;
 use common::source::Look;
 use common::tiles::{calm, tiles};
