@@ -17,13 +17,6 @@ pub(crate) struct Limits {
     pub(crate) last_begin: Duration,
 }
 
-impl Limits {
-    /// All scenarios are begun.
-    pub(crate) fn whole(whole: Duration) -> Self {
-        Self { whole, last_begin: whole }
-    }
-}
-
 /// Runs the scenarios and prints what they found. One that fails does not keep the next from running.
 pub(crate) fn run<S: Copy + Debug, F: Future<Output = ()> + Send + 'static>(
     scenarios: &[S],

@@ -99,5 +99,6 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let scenarios = if options.scenario.is_empty() { Scenario::ALL.to_vec() } else { options.scenario.clone() };
-    course::run(&scenarios, Limits::whole(LIMIT), |scenario, lab, report| scenario.run(lab, options.clone(), report))
+    let limits = Limits { whole: LIMIT, last_begin: LIMIT };
+    course::run(&scenarios, limits, |scenario, lab, report| scenario.run(lab, options.clone(), report))
 }

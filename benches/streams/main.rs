@@ -91,6 +91,7 @@ impl Scenario {
 fn main() -> ExitCode {
     let options = Options::parse();
     let scenarios = if options.scenario.is_empty() { Scenario::ALL.to_vec() } else { options.scenario.clone() };
-    let limits = Limits::whole(options.limit());
+    let whole = options.limit();
+    let limits = Limits { whole, last_begin: whole };
     course::run(&scenarios, limits, |scenario, lab, report| scenario.run(lab, options.clone(), report))
 }
