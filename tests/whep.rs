@@ -8,7 +8,7 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::company::mixes;
 use common::exchange::{Session, ask, post, sees};
