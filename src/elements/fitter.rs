@@ -55,7 +55,7 @@ impl Work {
             let caps = caps.make_mut();
             caps.set("width", side(plan.width));
             caps.set("height", side(plan.height));
-            caps.set("pixel-aspect-ratio", gst::Fraction::new(1, 1));
+            caps.set("pixel-aspect-ratio", gst::Fraction::new(side(plan.pixel.0), side(plan.pixel.1)));
         }
         let to = gst_video::VideoInfo::from_caps(&caps)?;
         let pool = gst_video::VideoBufferPool::new();

@@ -38,26 +38,24 @@ pub(super) struct Plan {
     /// How large the rest becomes.
     pub(super) width: u32,
     pub(super) height: u32,
+    /// The shape of its pixels then: such that the compositor has nothing left to scale.
+    pub(super) pixel: (u32, u32),
 }
 
 impl Picture {
     /// What is to be done with it; nothing if it is as it is wanted.
     pub(super) fn plan(self, aim: Aim) -> Option<Plan> {
-        let (width, height) = match aim.shape {
+        let Picture { width, height, pixel } = match aim.shape {
             Shape::Kept => self.within(aim.width, aim.height),
-            Shape::Cut | Shape::Stretched => (aim.width, aim.height),
+            Shape::Cut | Shape::Stretched => Picture { width: aim.width, height: aim.height, pixel: (1, 1) },
         };
         if width == 0 || height == 0 || self.width == 0 || self.height == 0 {
             // A line or a point: not worth a thought.
             return None;
         }
         let cut = if aim.shape == Shape::Cut { self.cut(aim) } else { (0.0, 0.0) };
-        let is_done = (self.width, self.height) == (width, height) && self.is_square() && cut == (0.0, 0.0);
-        (!is_done).then_some(Plan { cut, width, height })
-    }
-
-    fn is_square(self) -> bool {
-        self.pixel.0 == self.pixel.1
+        let is_done = self == Picture { width, height, pixel } && cut == (0.0, 0.0);
+        (!is_done).then_some(Plan { cut, width, height, pixel })
     }
 
     /// Width by height, as seen.
@@ -76,33 +74,41 @@ impl Picture {
         }
     }
 
-    /// The size at which the compositor shows it within such a rectangle: if it is that already, nothing is left to scale.
-    fn within(self, width: u32, height: u32) -> (u32, u32) {
-        let mut fitted = compositor_fits(self, width, height);
-        // Rounding may move it by a pixel again: it soon comes to rest.
-        for _ in 0..8 {
-            let again = compositor_fits(Picture { width: fitted.0, height: fitted.1, pixel: (1, 1) }, width, height);
-            if again == fitted || fitted.0 == 0 || fitted.1 == 0 {
-                break;
-            }
-            fitted = again;
+    /// What is to be given to the compositor for it, which keeps the shape of pictures within such a rectangle in steps of its
+    /// own: the nearest of them that is even, since an odd one leaves a line of wrong colour at its edge.
+    fn within(self, width: u32, height: u32) -> Self {
+        let across = u64::from(self.width) * u64::from(self.pixel.0);
+        let down = u64::from(self.height) * u64::from(self.pixel.1);
+        if across == 0 || down == 0 || across * u64::from(height) == down * u64::from(width) {
+            return Self { width, height, pixel: (1, 1) };
         }
-        fitted
+        let step = u64::from(width) * down / across;
+        let near = (0..FARTHEST).flat_map(|far| [step.checked_sub(far), step.checked_add(far)]).flatten();
+        let sized = |step: u64| {
+            let step = u32::try_from(step).ok().filter(|step| *step > 0)?;
+            Some((step, shown(width, height, step)))
+        };
+        let mut steps = near.filter_map(sized);
+        let even = steps.find(|(_, (width, height))| width % 2 == 0 && height % 2 == 0 && *width > 0 && *height > 0);
+        let Some((step, (shown_width, shown_height))) = even else {
+            return Self { width: 0, height: 0, pixel: (1, 1) };
+        };
+        // In the middle of the step, whatever is rounded on the way.
+        let (across, down) =
+            (2 * u64::from(width) * u64::from(shown_height), (2 * u64::from(step) + 1) * u64::from(shown_width));
+        let common = gcd(across, down);
+        let part = |length: u64| u32::try_from(length / common).unwrap_or(1);
+        Self { width: shown_width, height: shown_height, pixel: (part(across), part(down)) }
     }
 }
 
-/// What the policy `keep-aspect-ratio` of GStreamer's compositor makes of a picture, with its rounding.
-fn compositor_fits(picture: Picture, width: u32, height: u32) -> (u32, u32) {
-    let across = u64::from(picture.width) * u64::from(picture.pixel.0);
-    let down = u64::from(picture.height) * u64::from(picture.pixel.1);
-    if across == 0 || down == 0 || across * u64::from(height) == down * u64::from(width) {
-        return (width, height);
-    }
-    let as_high = u64::from(width) * down / across;
-    if as_high == 0 {
-        return (0, 0);
-    }
-    let (of_picture, of_place) = (f64::from(width) / as_high as f64, f64::from(width) / f64::from(height));
+/// How many steps of the compositor are tried: of two or three that follow each other one is even.
+const FARTHEST: u64 = 8;
+
+/// How large the policy `keep-aspect-ratio` of GStreamer's compositor shows a picture in a rectangle, which would be `step`
+/// high if it were as wide as that.
+fn shown(width: u32, height: u32, step: u32) -> (u32, u32) {
+    let (of_picture, of_place) = (f64::from(width) / f64::from(step), f64::from(width) / f64::from(height));
     // Both are positive, and no larger than what they came from.
     if of_picture > of_place {
         (width, (f64::from(width) / of_picture) as u32)
@@ -113,11 +119,24 @@ fn compositor_fits(picture: Picture, width: u32, height: u32) -> (u32, u32) {
     }
 }
 
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// What the compositor makes of a picture.
+    fn compositor_fits(picture: Picture, width: u32, height: u32) -> (u32, u32) {
+        let across = u64::from(picture.width) * u64::from(picture.pixel.0);
+        let down = u64::from(picture.height) * u64::from(picture.pixel.1);
+        if across * u64::from(height) == down * u64::from(width) {
+            return (width, height);
+        }
+        shown(width, height, u32::try_from(u64::from(width) * down / across).unwrap())
+    }
     fn picture(width: u32, height: u32) -> Picture {
         Picture { width, height, pixel: (1, 1) }
     }
@@ -140,7 +159,8 @@ mod tests {
         let stretched = Picture { pixel: (2, 1), ..picture(320, 360) };
         assert_eq!(plan(stretched, 640, 360, Shape::Kept), Some((640, 360, 0.0, 0.0)), "seen as 16 to 9");
         assert_eq!(plan(picture(640, 361), 640, 360, Shape::Cut), Some((640, 360, 0.0, 0.5)));
-        assert_eq!(plan(picture(6400, 2), 320, 180, Shape::Kept), None, "a line");
+        assert_eq!(plan(picture(6400, 2), 320, 180, Shape::Kept), Some((320, 2, 0.0, 0.0)), "a line");
+        assert_eq!(plan(wide, 622, 342, Shape::Kept), Some((606, 342, 0.0, 0.0)), "609 is odd, 607 too");
     }
 
     proptest! {
@@ -151,10 +171,16 @@ mod tests {
             let (across, down) = (across * 2, down * 2);
             let source = Picture { width: w, height: h, pixel };
             if let Some(plan) = source.plan(Aim { width: across, height: down, shape: Shape::Kept }) {
-                let fitted = picture(plan.width, plan.height);
+                let fitted = Picture { width: plan.width, height: plan.height, pixel: plan.pixel };
                 prop_assert!(plan.width <= across && plan.height <= down);
+                prop_assert_eq!((plan.width | plan.height) & 1, 0, "{:?}", plan);
                 prop_assert_eq!(compositor_fits(fitted, across, down), (plan.width, plan.height));
-                prop_assert_eq!(fitted.plan(Aim { width: across, height: down, shape: Shape::Kept }), None);
+                // As near as the compositor comes.
+                let (wide, high) = (source.ratio() * f64::from(down), f64::from(across) / source.ratio());
+                let off = (f64::from(plan.width) - wide.min(f64::from(across))).abs() / wide
+                    + (f64::from(plan.height) - high.min(f64::from(down))).abs() / high;
+                let coarse = 4.0 / f64::from(plan.width.min(plan.height));
+                prop_assert!(off <= coarse, "{} {:?}", off, plan);
             }
         }
 
@@ -163,7 +189,7 @@ mod tests {
             w in 16u32..2000, h in 16u32..2000, across in 8u32..1000, down in 8u32..600
         ) {
             let aim = Aim { width: across, height: down, shape: Shape::Cut };
-            if let Some(Plan { cut, width, height }) = picture(w, h).plan(aim) {
+            if let Some(Plan { cut, width, height, .. }) = picture(w, h).plan(aim) {
                 prop_assert_eq!((width, height), (across, down));
                 let left = (f64::from(w) * (1.0 - 2.0 * cut.0), f64::from(h) * (1.0 - 2.0 * cut.1));
                 prop_assert!(cut.0 >= 0.0 && cut.1 >= 0.0 && left.0 > 0.0 && left.1 > 0.0);
