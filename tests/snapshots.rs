@@ -12,7 +12,6 @@ use common::judge::{Rect, about, locate};
 use common::lab;
 use common::native::Native;
 use common::participant::{Options, Participant};
-use common::process;
 use common::server::Server;
 use common::source::Look;
 use plenum::mix::layout::{Placement, Size};

@@ -9,6 +9,9 @@ use warp::reject::{Reject, Rejection};
 
 /// No request of ours comes near it.
 pub(super) const MAX: usize = 64 * 1024;
+/// So much of a larger one is read and thrown away: who is answered while still sending does not read the answer, since the
+/// connection is closed under them.
+const HEARD_OUT: usize = 16 * MAX;
 /// How long it may take to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -34,12 +37,16 @@ pub(super) fn limited() -> impl Filter<Extract = (Bytes,), Error = Rejection> + 
 async fn collect(parts: impl Stream<Item = Result<impl Buf, warp::Error>>) -> Result<Bytes, Rejection> {
     let mut parts = std::pin::pin!(parts);
     let mut whole = BytesMut::new();
+    let mut length = 0_usize;
     while let Some(part) = parts.next().await {
         let part = part.map_err(|_| warp::reject::custom(Broken))?;
-        if whole.len() + part.remaining() > MAX {
-            return Err(warp::reject::custom(TooLarge));
+        length = length.saturating_add(part.remaining());
+        if length > HEARD_OUT {
+            break;
         }
-        whole.put(part);
+        if length <= MAX {
+            whole.put(part);
+        }
     }
-    Ok(whole.freeze())
+    if length > MAX { Err(warp::reject::custom(TooLarge)) } else { Ok(whole.freeze()) }
 }

@@ -68,19 +68,18 @@ pub(super) fn recording(error: &RecordingError) -> Response {
 /// What no route took.
 pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
     // What a route says of a body that it took counts for more than what the others say of the address.
-    let (status, code, message) =
-        if rejection.find::<TooLarge>().is_some() || rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
-            (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is larger than anything that is understood here")
-        } else if rejection.find::<Broken>().is_some() {
-            (StatusCode::REQUEST_TIMEOUT, "no_body", "the body did not come to its end in time: send it again")
-        } else if rejection.is_not_found() {
-            (StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
-        } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
-            (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address takes another method")
-        } else {
-            tracing::debug!(?rejection, "bad request");
-            (StatusCode::BAD_REQUEST, "bad_request", "the request was not understood")
-        };
+    let (status, code, message) = if rejection.find::<TooLarge>().is_some() {
+        (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is larger than anything that is understood here")
+    } else if rejection.find::<Broken>().is_some() {
+        (StatusCode::REQUEST_TIMEOUT, "no_body", "the body did not come to its end in time: send it again")
+    } else if rejection.is_not_found() {
+        (StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+    } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address takes another method")
+    } else {
+        tracing::debug!(?rejection, "bad request");
+        (StatusCode::BAD_REQUEST, "bad_request", "the request was not understood")
+    };
     Ok(reply(status, code, message))
 }
 

@@ -11,19 +11,15 @@ use warp::Filter;
 use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
-use super::{Api, error};
+use super::{Api, body, error};
 use crate::id::RoomName;
-
-/// A secret has 32 bytes.
-const MAX_BODY: u64 = 64;
 
 pub(super) fn routes(
     api: Api,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     warp::path!("api" / "v1" / "rooms" / String / "leave")
         .and(warp::post())
-        .and(warp::body::content_length_limit(MAX_BODY))
-        .and(warp::body::bytes())
+        .and(body::limited())
         .and(warp::any().map(move || api.clone()))
         .then(leave)
 }
