@@ -8,8 +8,8 @@ use gstreamer_app::AppSrc;
 use plenum::elements::fitter::Fitter;
 use plenum::media::description::{Descriptions, Values};
 use plenum::media::readers::Readers;
+use plenum::mix::fill;
 use plenum::mix::layout::{Fit, Place};
-use plenum::mix::{fill, scale_cheaply};
 
 use crate::chain::{PICTURES_A_SECOND, tiles};
 
@@ -51,7 +51,6 @@ pub(crate) fn make(films: &[PathBuf], seconds: u32, output: &Path) {
             demuxer.connect_pad_added(move |_, pad| assert!(pad.link(&entry).is_ok(), "a file of VP8"));
             decode.link_pads(Some("out"), &fitter, Some("sink")).expect("pictures");
             let pad = mixer.request_pad_simple("sink_%u").expect("a compositor");
-            scale_cheaply(&pad);
             fill(&fitter, &pad, Place { placement: tile, z: 0, fit: Fit::Fill });
             let sides = [("xpos", tile.x), ("ypos", tile.y), ("width", tile.width), ("height", tile.height)];
             sides.into_iter().for_each(|(side, length)| pad.set_property(side, i32::try_from(length).expect("a side")));

@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_video as gst_video;
 
 use super::OutputError;
 use super::timeline::{Sample, Timeline, Verdict};
+use crate::media::link::Outlet;
 
 /// The time from one request for the first keyframe to the next: an encoder needs a frame or two to follow it.
 const ASK_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
@@ -31,6 +31,8 @@ pub(super) struct Gate {
 #[derive(Debug)]
 struct Shared {
     timeline: Mutex<Timeline>,
+    /// Where the leading stream comes from.
+    source: Outlet,
     asked: Mutex<gst::ClockTime>,
     /// Of the streams that follow.
     followers: Vec<gst::Pad>,
@@ -38,14 +40,15 @@ struct Shared {
 }
 
 impl Gate {
-    /// Puts a gate, closed, at the `pads` behind the queues of an output's streams, the leading one first.
-    pub(super) fn install(pads: Vec<gst::Pad>) -> Result<Self, OutputError> {
+    /// Puts a gate, closed, at the `pads` behind the queues of an output's streams, the leading one first, which comes from `source`.
+    pub(super) fn install(pads: Vec<gst::Pad>, source: &Outlet) -> Result<Self, OutputError> {
         let mut followers = pads.into_iter();
         let leader = followers.next().ok_or(OutputError::Graph { step: "looking for something to record" })?;
         let followers: Vec<_> = followers.collect();
         let shared = Shared {
             // Sound leads only where it is alone.
             timeline: Mutex::new(Timeline::new(!followers.is_empty())),
+            source: source.clone(),
             asked: Mutex::default(),
             followers: followers.clone(),
             held: Mutex::default(),
@@ -114,7 +117,7 @@ impl Gate {
         let gate = self.clone();
         // Probes are shared between threads by type only: this pad has one streaming thread.
         let segment = Mutex::new(gst::FormattedSegment::<gst::ClockTime>::new());
-        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
             let mut segment = segment.lock().unwrap_or_else(PoisonError::into_inner);
             match &mut info.data {
                 Some(gst::PadProbeData::Event(event)) => {
@@ -126,14 +129,14 @@ impl Gate {
                     }
                     gst::PadProbeReturn::Ok
                 }
-                Some(gst::PadProbeData::Buffer(buffer)) => gate.pass(pad, buffer, &segment, leads),
+                Some(gst::PadProbeData::Buffer(buffer)) => gate.pass(buffer, &segment, leads),
                 _ => gst::PadProbeReturn::Ok,
             }
         });
     }
 
     /// The keyframe for the first picture did not come: the next one of its own accord may be a second away.
-    fn ask_again(&self, pad: &gst::Pad, now: gst::ClockTime) {
+    fn ask_again(&self, now: gst::ClockTime) {
         {
             let mut asked = lock(&self.shared.asked);
             if now < *asked + ASK_INTERVAL {
@@ -141,12 +144,11 @@ impl Gate {
             }
             *asked = now;
         }
-        pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        self.shared.source.request_keyframe();
     }
 
     fn pass(
         &self,
-        pad: &gst::Pad,
         buffer: &mut gst::Buffer,
         segment: &gst::FormattedSegment<gst::ClockTime>,
         leads: bool,
@@ -176,7 +178,12 @@ impl Gate {
             }
             Verdict::Drop => gst::PadProbeReturn::Drop,
             Verdict::WantKeyframe => {
-                self.ask_again(pad, pts);
+                self.ask_again(pts);
+                gst::PadProbeReturn::Drop
+            }
+            // Not before pictures come: an encoder takes its first one for a late one, and forgets what it was asked for.
+            Verdict::WantKeyframeAt(moment) => {
+                self.shared.source.request_keyframe_at(gst::ClockTime::from_nseconds(moment));
                 gst::PadProbeReturn::Drop
             }
         }

@@ -78,8 +78,6 @@ impl Mixdown {
             let since = if index == 0 { from } else { from.saturating_sub(OVERLAP) };
             link.attach_since(encoded.outlet(), since);
         }
-        // The keyframe that a link asks for shows a moment before the beginning, and is of no use.
-        self.encoded[0].outlet().request_keyframe_at(from);
     }
 
     /// What is written, as manifests have it.
@@ -97,7 +95,6 @@ impl Mixdown {
 
     pub(super) fn resume(&self, moment: gst::ClockTime) {
         self.gate.begin_at(moment);
-        self.encoded[0].outlet().request_keyframe_at(moment);
     }
 
     /// Resolves when it ends by itself, and says why.
@@ -191,7 +188,8 @@ fn fill(
         behind.push(queue.static_pad("src").ok_or_else(|| looking("looking for the inlets"))?);
         links.push(link);
     }
-    let gate = Gate::install(behind)?;
+    let source = encoded.first().ok_or_else(|| looking("looking for something to record"))?;
+    let gate = Gate::install(behind, source.outlet())?;
     pipeline.play()?;
     Ok((pipeline, events, links, gate))
 }

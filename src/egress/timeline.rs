@@ -55,6 +55,8 @@ pub(super) enum Verdict {
     Drop,
     /// It does not, and a keyframe is wanted.
     WantKeyframe,
+    /// It does not, and the picture of this moment, which is still to come, had better be a keyframe.
+    WantKeyframeAt(u64),
 }
 
 /// What of a room's time is in a file.
@@ -65,6 +67,8 @@ pub(super) struct Timeline {
     takes: Vec<Take>,
     /// The running time from which a new take may begin.
     from: Option<u64>,
+    /// Whether that was said to whoever makes keyframes.
+    announced: bool,
     /// The end of what came last of the leading stream, in running time.
     lead: u64,
     /// The ends of what was written last, in the file: of the stream that follows, of the one that leads.
@@ -81,6 +85,7 @@ impl Timeline {
     pub(super) fn begin(&mut self, from: u64) {
         if self.takes.last().is_none_or(|take| take.end.is_some()) {
             self.from = Some(from);
+            self.announced = false;
         }
     }
 
@@ -118,7 +123,11 @@ impl Timeline {
         if let Some(take) = self.takes.iter().rev().find(|take| take.holds(middle)) {
             return self.write(*take, sample);
         }
-        let Some(from) = self.from.filter(|from| sample.leads && sample.pts >= *from) else { return Verdict::Drop };
+        let Some(from) = self.from.filter(|_| sample.leads) else { return Verdict::Drop };
+        if sample.pts < from {
+            let is_known = std::mem::replace(&mut self.announced, true);
+            return if is_known || !self.pictures { Verdict::Drop } else { Verdict::WantKeyframeAt(from) };
+        }
         if !sample.keyframe {
             return Verdict::WantKeyframe;
         }
@@ -179,7 +188,8 @@ mod tests {
         let mut line = Timeline::new(true);
         assert_eq!(line.admit(video(0, true)), Verdict::Drop);
         line.begin(100);
-        assert_eq!(line.admit(video(66, true)), Verdict::Drop);
+        assert_eq!(line.admit(video(33, true)), Verdict::WantKeyframeAt(100), "said in time");
+        assert_eq!(line.admit(video(66, true)), Verdict::Drop, "and once");
         assert_eq!(line.admit(audio(110)), Verdict::Drop);
         assert_eq!(line.admit(video(100, false)), Verdict::WantKeyframe);
         assert_eq!(line.admit(video(133, true)), Verdict::Write { pts: 0, dts: Some(0) });
@@ -205,7 +215,7 @@ mod tests {
         assert!(line.has_passed(1000 * FRAME), "nothing after the pause is awaited");
         assert_eq!(line.admit(video(13 * FRAME, true)), Verdict::Drop);
         line.begin(20 * FRAME);
-        assert_eq!(line.admit(video(19 * FRAME, true)), Verdict::Drop);
+        assert_eq!(line.admit(video(19 * FRAME, true)), Verdict::WantKeyframeAt(20 * FRAME));
         assert_eq!(line.admit(video(20 * FRAME, false)), Verdict::WantKeyframe);
         assert_eq!(pts(line.admit(video(21 * FRAME, true))), Some(13 * FRAME));
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Cuts and scales pictures to the size at which they are shown, in one pass.
 //!
 //! The compositor can do it as well, but its scaler takes several times as long: of nine small pictures on a canvas, that was
-//! half of all work. What it gets in the right size it only copies. Scaled is with a triangle as wide as the reduction, so
+//! half of all work. What it gets in the right size, with the colours of its canvas, it only copies. Scaled is with a triangle as wide as the reduction, so
 //! that fine patterns do not flicker (the "bilinear" of image programs).
 //!
 //! Planar pictures of 8 bits are scaled, as decoders of browsers' codecs give them; others pass as they are, and the
@@ -35,6 +35,12 @@ impl Fitter {
         self.imp().aim(aim);
     }
 }
+
+/// How the colours of all canvases are meant. Pictures are said to be the same, whatever their decoder guesses from their size:
+/// browsers send BT.601, and to convert each tile would cost more than scaling it. Where something is said otherwise, the
+/// compositor copies each picture once more.
+const COLORIMETRY: &str = "bt601";
+const CHROMA_SITE: &str = "jpeg";
 
 /// Pictures of one size on their way to another.
 #[derive(Debug)]
@@ -123,13 +129,20 @@ impl State {
         self.aim = aim;
         self.work = None;
         let Some((caps, info)) = &self.source else { return Ok(None) };
+        if !is_planar(info) {
+            return Ok(Some(caps.clone()));
+        }
+        let mut caps = caps.copy();
+        if info.format_info().is_yuv() {
+            let caps = caps.make_mut();
+            caps.set("colorimetry", COLORIMETRY);
+            caps.set("chroma-site", CHROMA_SITE);
+        }
         let pixel = |part: i32| u32::try_from(part).unwrap_or(1).max(1);
         let (width, height) = (info.width(), info.height());
         let picture = Picture { width, height, pixel: (pixel(info.par().numer()), pixel(info.par().denom())) };
-        let Some(plan) = aim.filter(|_| is_planar(info)).and_then(|aim| picture.plan(aim)) else {
-            return Ok(Some(caps.clone()));
-        };
-        let work = Work::new(caps, plan)?;
+        let Some(plan) = aim.and_then(|aim| picture.plan(aim)) else { return Ok(Some(caps)) };
+        let work = Work::new(&caps, plan)?;
         Ok(Some(self.work.insert(work).caps.clone()))
     }
 }

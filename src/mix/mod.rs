@@ -113,7 +113,7 @@ pub(crate) fn draw_tiles(canvas: layout::Size, tiles: &[Tile]) -> Result<Vec<u8>
 pub(crate) use encoding::plain as plain_encoder_of;
 pub use fit::fill;
 pub(crate) use tiles::Tile;
-pub use video::scale_cheaply;
+pub(crate) use video::set_scales;
 pub(crate) use video::{depth, picture_caps as tile_caps};
 
 /// How large a mix is.

@@ -13,7 +13,7 @@ use super::cue::Cue;
 use super::fit;
 use super::layout::{Place, Placement};
 use super::motion::Motion;
-use super::video::depth;
+use super::video::{depth, set_scales};
 use crate::elements::fitter::Fitter;
 use crate::id::ParticipantId;
 
@@ -145,7 +145,7 @@ impl Slot {
             shown.at = shown.video.place.placement;
             let (at, video) = (shown.at, shown.video.clone());
             self.put(at);
-            self.fit(&video, video.place);
+            self.settle(&video);
         }
     }
 
@@ -168,8 +168,14 @@ impl Slot {
         {
             shown.motion = None;
             let video = shown.video.clone();
-            self.fit(&video, video.place);
+            self.settle(&video);
         }
+    }
+
+    /// It is where it is to be.
+    fn settle(&self, video: &Video) {
+        self.fit(video, video.place);
+        set_scales(&self.inside, video.fitter.is_none());
     }
 
     fn fit(&self, video: &Video, place: Place) {
@@ -186,6 +192,7 @@ impl Slot {
             _ => (to, None),
         };
         self.fit(&video, fit::on_the_way(place, at));
+        set_scales(&self.inside, motion.is_some() || video.fitter.is_none());
         let zorder = depth(place.z);
         if self.inside.property::<u32>("zorder") != zorder {
             self.inside.set_property("zorder", zorder);

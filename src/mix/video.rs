@@ -191,13 +191,21 @@ pub(super) fn pad(bin: &gst::Bin, mixer: &gst::Element, index: usize) -> Result<
 fn request(bin: &gst::Bin, mixer: &gst::Element, index: usize, late: Duration) -> Result<Slot, MixError> {
     let (inside, ghost) = pad(bin, mixer, index)?;
     inside.set_property("alpha", 0.0);
-    scale_cheaply(&inside);
+    inside.set_property_from_str("sizing-policy", "keep-aspect-ratio");
     Ok(Slot::new(ghost, inside, late))
 }
 
-/// Has a compositor's pad show pictures in their own shape, at little cost.
-pub fn scale_cheaply(pad: &gst::Pad) {
-    pad.set_property_from_str("sizing-policy", "keep-aspect-ratio");
+/// Says whether a compositor's pad will have to scale pictures: then it is to cost little. Where all have the right size it must
+/// not be so, or each picture is copied once more.
+pub(crate) fn set_scales(pad: &gst::Pad, scales: bool) {
+    let was_set = pad.property::<Option<gst::Structure>>("converter-config").is_some();
+    // Each setting makes the compositor think anew.
+    if was_set == scales {
+        return;
+    }
+    if !scales {
+        return pad.set_property("converter-config", None::<gst::Structure>);
+    }
     let mut scaling = gst_video::VideoConverterConfig::new();
     scaling.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
     // Browsers send BT.601, whatever decoders guess from the size: nothing to convert, and much to save.

@@ -22,7 +22,7 @@ use crate::media::Kind;
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::description::{Descriptions, Values};
 use crate::media::pipeline::Pipeline;
-use crate::mix::{Encoding, scale_cheaply, undo_priming};
+use crate::mix::{Encoding, set_scales, undo_priming};
 
 /// How often it looks how far it has come.
 const LOOK: Duration = Duration::from_millis(200);
@@ -88,9 +88,11 @@ impl Film {
                 // The last picture of a file lasts until the score ends it, whatever its own duration.
                 pad.set_property("repeat-after-eos", true);
                 pad.set_property("alpha", 0.0);
-                scale_cheaply(&pad);
+                pad.set_property_from_str("sizing-policy", "keep-aspect-ratio");
                 movement::conduct(&pad, score, index)?;
-                if let Some(fitter) = self.inputs.last().and_then(|input| input.fitter.as_ref()) {
+                let fitter = self.inputs.last().and_then(|input| input.fitter.as_ref());
+                set_scales(&pad, fitter.is_none());
+                if let Some(fitter) = fitter {
                     movement::fit(fitter, &pad, score, index, begin);
                 }
             }
