@@ -11,10 +11,12 @@ mod common;
 
 mod certificates;
 mod direct;
+mod ingest;
 mod isolation;
 mod receiver;
 mod refusals;
 mod tls;
+mod whip;
 mod wire;
 
 use std::net::IpAddr;
