@@ -34,11 +34,21 @@ const STREAM: &str = "mix";
 /// What is sent, in the order of the m-lines, with the payload types that most encoders have.
 const CODECS: [(Codec, u8); 2] = [(Codec::Opus, 111), (Codec::H264, 96)];
 
+/// What is sent by one m-line.
+#[derive(Debug)]
+struct Track {
+    codec: Codec,
+    payload: u8,
+    ssrc: u32,
+    forwarder: Forwarder,
+    transceiver: gst_webrtc::WebRTCRTPTransceiver,
+}
+
 /// One connection to a server. It lives in a pipeline of its own, and ends with that.
 #[derive(Debug)]
 pub struct Sender {
     webrtcbin: gst::Element,
-    forwarders: Vec<(Codec, u32, Forwarder)>,
+    tracks: Vec<Track>,
     gathering: Gathering,
     heard: Heard,
     state: watch::Receiver<State>,
@@ -65,7 +75,7 @@ impl Sender {
             say.send_replace(webrtcbin.property("connection-state"));
         });
         graft::add(bin, &webrtcbin)?;
-        let (mut forwarders, dead) = (Vec::new(), Arc::new(Notify::new()));
+        let (mut tracks, dead) = (Vec::new(), Arc::new(Notify::new()));
         for (codec, payload) in CODECS {
             // Random, as RFC 3550 section 8.1 wants it; nobody else sends on this connection.
             let ssrc = rand::random_range(1..u32::MAX);
@@ -75,15 +85,22 @@ impl Sender {
             let says = Arc::clone(&dead);
             forwarder.on_dead(move || says.notify_one());
             graft::add(bin, &forwarder)?;
-            forwarders.push((codec, ssrc, forwarder));
+            // Requested, since webrtcbin makes none by itself where it offers.
+            let sink = webrtcbin.request_pad_simple("sink_%u").ok_or(GraftError::Missing("webrtcbin"))?;
+            let transceiver = sink.property::<gst_webrtc::WebRTCRTPTransceiver>("transceiver");
+            transceiver.set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly);
+            transceiver.set_property("do-nack", codec == Codec::H264);
+            let source = forwarder.static_pad("src").ok_or(GraftError::Missing("plenumforwarder"))?;
+            source.link(&sink).map_err(GraftError::link("feeding an endpoint"))?;
+            tracks.push(Track { codec, payload, ssrc, forwarder, transceiver });
         }
-        Ok(Self { webrtcbin, forwarders, gathering, heard, state, dead })
+        Ok(Self { webrtcbin, tracks, gathering, heard, state, dead })
     }
 
     /// Where RTP of a codec goes in; none for one that it does not send.
     #[must_use]
     pub fn sink(&self, codec: Codec) -> Option<gst::Pad> {
-        self.forwarders.iter().find(|(known, ..)| *known == codec)?.2.static_pad("sink")
+        self.tracks.iter().find(|track| track.codec == codec)?.forwarder.static_pad("sink")
     }
 
     /// Makes the offer, with all candidates that are found in time. `profile_level_id` says which H.264 it is: see
@@ -92,13 +109,8 @@ impl Sender {
     /// # Errors
     /// When webrtcbin refuses.
     pub async fn offer(&self, profile_level_id: &str) -> Result<OwnOffer, EndpointError> {
-        for ((codec, payload), (_, ssrc, _)) in CODECS.into_iter().zip(&self.forwarders) {
-            let caps = preferences(codec, payload, *ssrc, profile_level_id);
-            let transceiver = self.webrtcbin.emit_by_name::<gst_webrtc::WebRTCRTPTransceiver>(
-                "add-transceiver",
-                &[&gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly, &caps],
-            );
-            transceiver.set_property("do-nack", codec == Codec::H264);
+        for track in &self.tracks {
+            track.transceiver.set_codec_preferences(Some(&track.preferences(profile_level_id)));
         }
         let raw = negotiation::offer(&self.webrtcbin).await?;
         let candidates = self.gathering.clone().candidates().await;
@@ -111,18 +123,7 @@ impl Sender {
     /// # Errors
     /// When webrtcbin refuses.
     pub async fn accept(&self, answer: &Answer) -> Result<(), EndpointError> {
-        negotiation::accept(&self.webrtcbin, &answer.to_sdp()).await?;
-        // The sink pads appeared, in m-line order, when the answer was set.
-        for (index, (_, _, forwarder)) in self.forwarders.iter().enumerate() {
-            let source = forwarder.static_pad("src").ok_or(GraftError::Missing("plenumforwarder"))?;
-            let sink =
-                self.webrtcbin.static_pad(&format!("sink_{index}")).ok_or_else(|| EndpointError::Negotiation {
-                    step: "linking",
-                    detail: format!("webrtcbin made no pad for m-line {index}"),
-                })?;
-            source.link(&sink).map_err(GraftError::link("feeding an endpoint"))?;
-        }
-        Ok(())
+        negotiation::accept(&self.webrtcbin, &answer.to_sdp()).await
     }
 
     /// Waits until the connection is up and the server is who its answer says; then media passes.
@@ -145,7 +146,7 @@ impl Sender {
         tuning::settle(inner);
         // It has proved that it is there.
         self.heard.note();
-        self.forwarders.iter().for_each(|(_, _, forwarder)| forwarder.set_open(true));
+        self.tracks.iter().for_each(|track| track.forwarder.set_open(true));
         Ok(())
     }
 
@@ -169,27 +170,30 @@ impl Sender {
     /// How many packets were sent, and how many bytes.
     #[must_use]
     pub fn sent(&self) -> (u64, u64) {
-        let stats = self.forwarders.iter().map(|(_, _, forwarder)| forwarder.stats());
+        let stats = self.tracks.iter().map(|track| track.forwarder.stats());
         stats.fold((0, 0), |(packets, bytes), stats| (packets + stats.forwarded, bytes + stats.bytes))
     }
 }
 
-/// Caps for `add-transceiver`: the offer says of them what is no number of its own.
-fn preferences(codec: Codec, payload: u8, ssrc: u32, profile_level_id: &str) -> gst::Caps {
-    let mut caps = gst::Structure::builder("application/x-rtp")
-        .field("media", codec.kind().as_str())
-        .field("encoding-name", codec.encoding_name())
-        .field("payload", i32::from(payload))
-        .field("clock-rate", codec.clock_rate().cast_signed())
-        .field("ssrc", ssrc);
-    if codec == Codec::Opus {
-        // RFC 7587: always two, whatever is in it.
-        caps = caps.field("encoding-params", "2");
+impl Track {
+    /// What the offer is to say of it.
+    fn preferences(&self, profile_level_id: &str) -> gst::Caps {
+        let codec = self.codec;
+        let mut caps = gst::Structure::builder("application/x-rtp")
+            .field("media", codec.kind().as_str())
+            .field("encoding-name", codec.encoding_name())
+            .field("payload", i32::from(self.payload))
+            .field("clock-rate", codec.clock_rate().cast_signed())
+            .field("ssrc", self.ssrc);
+        if codec == Codec::Opus {
+            // RFC 7587: always two, whatever is in it.
+            caps = caps.field("encoding-params", "2");
+        }
+        for (name, value) in sdp::parameters(codec, profile_level_id) {
+            caps = caps.field(name, value);
+        }
+        gst::Caps::from(caps.build())
     }
-    for (name, value) in sdp::parameters(codec, profile_level_id) {
-        caps = caps.field(name, value);
-    }
-    gst::Caps::from(caps.build())
 }
 
 #[cfg(test)]

@@ -153,9 +153,16 @@ async fn begin(
     let caps = caps.ok_or_else(|| format!("the mix has no picture within {FIRST_PICTURE_WITHIN:?}"))?;
     let offer = sender.offer(&h264(&caps)?).await.map_err(|error| error.to_string())?;
     posted.send_replace(Posted::Pending);
-    let answered = exchange::post(destination, at, offer.text()).await;
-    let answered = answered.inspect_err(|_| drop(posted.send_replace(Posted::Nothing)))?;
-    posted.send_replace(answered.session.map_or(Posted::Nothing, Posted::Session));
+    let noted = |session| drop(posted.send_replace(Posted::Session(session)));
+    let answered = exchange::post(destination, at, offer.text(), noted).await;
+    posted.send_if_modified(|posted| {
+        let is_pending = matches!(posted, Posted::Pending);
+        if is_pending {
+            *posted = Posted::Nothing;
+        }
+        is_pending
+    });
+    let answered = answered?;
     // Who is allowed by name vouches for where its media goes; what is denied stays so.
     let allows = |address| answered.by.allows(address);
     let answer = Answer::parse(&answered.body, &offer, AnswerPolicy { tcp: ice.tcp, allows: &allows });

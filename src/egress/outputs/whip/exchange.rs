@@ -28,24 +28,28 @@ pub(super) struct Answered {
     pub(super) by: Destination,
     /// The answer, as it came.
     pub(super) body: String,
-    /// Where the session is, if the server says so.
-    pub(super) session: Option<Destination>,
 }
 
-/// Posts an offer to a server, which is at `at` now.
+/// Posts an offer to a server, which is at `at` now. `noted` is told where the session is, if the server says so, before its answer
+/// is read.
 ///
 /// # Errors
 /// Why there is no answer, without what is secret.
-pub(super) async fn post(destination: &Destination, at: SocketAddr, offer: &str) -> Result<Answered, String> {
+pub(super) async fn post(
+    destination: &Destination,
+    at: SocketAddr,
+    offer: &str,
+    noted: impl Fn(Destination),
+) -> Result<Answered, String> {
     let all = async {
         let (mut to, mut at) = (destination.clone(), at);
         for _ in 0..=REDIRECTIONS {
             let response = ask(&to, at, Method::POST, Some(offer)).await.map_err(|error| to.conceal(&error))?;
             match response.status() {
                 StatusCode::CREATED => {
-                    let session = session(&to, &response);
+                    session(&to, &response).into_iter().for_each(&noted);
                     let body = body(response).await.map_err(|error| to.conceal(&error))?;
-                    return Ok(Answered { by: to, body, session });
+                    return Ok(Answered { by: to, body });
                 }
                 StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
                     let next = location(&response).ok_or("the server sends us on without saying whereto")?;
