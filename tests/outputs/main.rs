@@ -11,6 +11,7 @@ mod common;
 
 mod certificates;
 mod direct;
+mod foreign;
 mod ingest;
 mod isolation;
 mod receiver;
