@@ -104,7 +104,7 @@ impl Foreign {
         // RTP of the payload type that the offer has for pictures.
         let is_picture = matches!(packet, [128..=191, kind, ..] if kind & 0x7f == 96);
         self.passed += u32::from(is_picture);
-        is_picture && self.passed % LOSES == 0
+        is_picture && self.passed.is_multiple_of(LOSES)
     }
 
     fn note(&mut self, data: &MediaData, taken: &watch::Sender<Taken>) {

@@ -130,7 +130,7 @@ pub(super) mod tests {
     use super::*;
 
     /// As webrtcbin 1.22 writes it.
-    pub(in crate::webrtc::sdp) const RAW: &str = include_str!("../../../tests/fixtures/webrtcbin-sender.sdp");
+    pub(in crate::webrtc::sdp) const RAW: &str = include_str!("../../../tests/fixtures/webrtcbin-sender.offer");
 
     #[test]
     fn every_line_says_its_stream_and_has_a_port() {
