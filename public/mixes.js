@@ -55,7 +55,7 @@ export const deleteMix = (room, name) => call('DELETE', `${of(room)}/mixes/${enc
 /** @param {string} room @returns {Promise<Output[]>} */
 export const listOutputs = async (room) => (await call('GET', `${of(room)}/outputs`)).outputs;
 
-/** @param {string} room @param {{ kind: 'hls' | 'push', mix: string, url?: string }} output @returns {Promise<Output>} */
+/** @param {string} room @param {{ kind: 'hls' | 'push' | 'whip', mix: string, url?: string, token?: string }} output @returns {Promise<Output>} */
 export const startOutput = (room, output) => call('POST', `${of(room)}/outputs`, output);
 
 /** @param {string} room @param {string} id @returns {Promise<Output>} */

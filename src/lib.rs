@@ -16,7 +16,7 @@
 //! | [`id`], [`config`], [`telemetry`] | names, settings, logs |
 //! | [`media`] | generic GStreamer: pipelines with one clock, their messages, grafting, links, descriptions |
 //! | [`elements`] | our own elements: the forwarder, the gatherer, the meter, the fitter; and what others of them may dial |
-//! | [`webrtc`] | one peer connection: SDP, ICE, the check of the DTLS certificate |
+//! | [`webrtc`] | one peer connection, answering a client or offering to a server: SDP, ICE, the check of the DTLS certificate |
 //! | [`mix`] | many tracks become one picture and one sound: layout, compositor, audio, which encoder this machine has |
 //! | [`egress`] | where a mix goes: recordings, their catalogue and their upload; what is pushed, and served by HLS; pictures |
 //! | [`recompose`] | a layout rendered afterwards, from what everybody sent: `plenum recompose` |
@@ -55,7 +55,8 @@
 //! what passed lately; a link takes that first. What everybody is told meanwhile is noted in its manifest, and the [catalogue](egress::catalogue) finds it afterwards.
 //! Where that is wanted, its [upload](egress::upload) follows once its files have their checksums.
 //! An [output](egress::outputs), pushed or served by HLS, takes the outlets of the same encoders, into a pipeline that is tried again
-//! for as long as it is wanted, and goes nowhere that the operator [forbids](egress::outputs::Reach). A [snapshot](egress::snapshot)
+//! for as long as it is wanted, and goes nowhere that the operator [forbids](egress::outputs::Reach). One by WHIP makes the mix
+//! RTP itself, and [sends](webrtc::Sender) it once the server has proved who it is. A [snapshot](egress::snapshot)
 //! takes one raw picture off the mixer, and encodes it. Whoever [watches](http) by WHEP gets the encoded mix as RTP: made so once in
 //! the room's own pipeline, and forwarded to each viewer as a participant's packets are.
 

@@ -100,7 +100,7 @@ export class Desk extends EventTarget {
     this.#tell('change');
   }
 
-  /** Gives the chosen mix away. @param {{ kind: 'hls' | 'push', url?: string }} wanted */
+  /** Gives the chosen mix away. @param {{ kind: 'hls' | 'push' | 'whip', url?: string, token?: string }} wanted */
   async start(wanted) {
     const output = await this.#do(startOutput(this.room, { ...wanted, mix: this.#chosen }));
     this.outputs = [...this.outputs.filter(({ id }) => id !== output.id), output];

@@ -16,6 +16,8 @@ export class OutputList {
   #list = byId('outputs');
   #form = /** @type {HTMLFormElement} */ (byId('output-form'));
   #url = /** @type {HTMLInputElement} */ (byId('output-url'));
+  #tokenField = byId('output-token-field');
+  #token = /** @type {HTMLInputElement} */ (byId('output-token'));
   #show = byId('output-show');
   #push = /** @type {HTMLButtonElement} */ (byId('output-push'));
   #hls = /** @type {HTMLButtonElement} */ (byId('output-hls'));
@@ -35,13 +37,23 @@ export class OutputList {
       event.preventDefault();
       void this.#start('push');
     });
-    this.#url.addEventListener('input', () => say(this.#wrong, '', this.#url));
+    this.#url.addEventListener('input', () => {
+      this.#tokenField.hidden = !this.#isWhip;
+      say(this.#wrong, '', this.#url);
+    });
     this.#show.addEventListener('click', () => this.#reveal(this.#url.type === 'password'));
+  }
+
+  /** WHIP alone goes by HTTP. */
+  get #isWhip() {
+    return /^\s*https?:/i.test(this.#url.value);
   }
 
   /** Nothing that was typed stays. */
   reset() {
     this.#url.value = '';
+    this.#token.value = '';
+    this.#tokenField.hidden = true;
     this.#reveal(false);
     say(this.#wrong, '', this.#url);
   }
@@ -114,14 +126,22 @@ export class OutputList {
     setIcon(this.#show, shown ? 'eye-off' : 'eye');
   }
 
+  /** What is to be pushed, as it was typed. @returns {{ kind: 'push' | 'whip', url: string, token?: string }} */
+  #pushed() {
+    const url = this.#url.value.trim();
+    const token = this.#token.value.trim();
+    if (!this.#isWhip) return { kind: 'push', url };
+    return token ? { kind: 'whip', url, token } : { kind: 'whip', url };
+  }
+
   /** @param {'hls' | 'push'} kind */
   async #start(kind) {
-    const pushed = kind === 'push' ? { url: this.#url.value.trim() } : {};
+    const wanted = kind === 'push' ? this.#pushed() : { kind };
     say(this.#wrong, '', this.#url);
     this.#begins = kind;
     this.render();
     try {
-      await this.#desk.start({ kind, ...pushed });
+      await this.#desk.start(wanted);
       if (kind === 'push') this.reset();
       else byId('outputs-title').focus();
     } catch (error) {

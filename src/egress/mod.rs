@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::id::RecordingId;
 use crate::media::description::DescriptionError;
 use crate::media::pipeline::PipelineError;
+use crate::webrtc::EndpointError;
 
 mod backoff;
 pub mod catalogue;
@@ -47,6 +48,9 @@ pub enum OutputError {
     /// The pipeline does not play.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
+    /// There is no connection by WebRTC.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// GStreamer refused a step in building the output.
     #[error("the output failed at {step}: see the log for the element that refused")]
     Graph {

@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /api/v1/rooms/{room}/outputs` with `{"kind": "push", "url"}` or `{"kind": "hls"}`, and `mix` or `layout` if wanted | 201 and the output, which is now tried |
+//! | `POST /api/v1/rooms/{room}/outputs` with `{"kind": "push", "url"}`, `{"kind": "whip", "url", "token"}` or `{"kind": "hls"}`, and `mix` or `layout` if wanted | 201 and the output, which is now tried |
 //! | `GET /api/v1/rooms/{room}/outputs` | `{"outputs": […]}` |
 //! | `GET /api/v1/rooms/{room}/outputs/{id}` | the output |
 //! | `DELETE /api/v1/rooms/{room}/outputs/{id}` | the output, which has ended |
@@ -23,7 +23,7 @@ use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
 use super::{Api, body, error, mixes};
-use crate::egress::outputs::{Destination, Reach, Target, Unreachable};
+use crate::egress::outputs::{BadDestination, Destination, Reach, Target, Unreachable};
 use crate::id::{MixName, OutputId};
 use crate::mix::layout::Layout;
 use crate::room::{MixesError, OutputError, Pick, RoomHandle, WantedOutput};
@@ -67,7 +67,7 @@ async fn start(room: String, body: Bytes, api: Api) -> Response {
 const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// What a body may say.
-const FIELDS: [&str; 4] = ["kind", "url", "mix", "layout"];
+const FIELDS: [&str; 5] = ["kind", "url", "token", "mix", "layout"];
 
 /// What a body asks for.
 #[derive(Debug, Deserialize)]
@@ -76,6 +76,8 @@ struct Asked {
     kind: Value,
     #[serde(default)]
     url: Value,
+    #[serde(default)]
+    token: Value,
     #[serde(default)]
     mix: Value,
     /// As it is written: a value of the library would forget the order of regions.
@@ -110,7 +112,7 @@ fn wanted(body: &[u8], reach: &Reach) -> Result<WantedOutput, Wrong> {
     let unread = |error: serde_json::Error| {
         let (line, column) = (error.line(), error.column());
         Wrong::as_a_whole(format!(
-            "the body is no output, at line {line}, column {column}: send {{\"kind\": …}}, and url, mix or layout where wanted"
+            "the body is no output, at line {line}, column {column}: send {{\"kind\": …}}, and url, token, mix or layout where wanted"
         ))
     };
     let all: BTreeMap<String, Value> = serde_json::from_slice(body).map_err(unread)?;
@@ -126,23 +128,34 @@ fn wanted(body: &[u8], reach: &Reach) -> Result<WantedOutput, Wrong> {
         Value::String(text) => Ok(Some(text)),
         _ => Err(Wrong::in_field(field, &format!("{field} is no text"))),
     };
-    let (url, mix) = (text("url", asked.url)?, text("mix", asked.mix)?);
-    let target = match (asked.kind.as_str(), url) {
-        (Some("hls"), None) => Target::Hls,
-        (Some("hls"), Some(_)) => {
-            return Err(Wrong::in_field("url", &"url is nothing for the kind hls: leave it out, or use the kind push"));
-        }
-        (Some("push"), Some(url)) => {
-            Target::Push(Destination::parse(&url, reach).map_err(|error| Wrong::in_field("url", &error))?)
-        }
-        (Some("push"), None) => return Err(Wrong::in_field("url", &"url is missing: say where to push to")),
-        _ => return Err(Wrong::in_field("kind", &"kind is none of push and hls")),
-    };
+    let (url, token, mix) = (text("url", asked.url)?, text("token", asked.token)?, text("mix", asked.mix)?);
+    let target = target(&asked.kind, url, token.as_deref(), reach)?;
     let layout = asked.layout.map(|layout| serde_json::from_str::<Layout>(layout.get())).transpose();
     let layout = layout.map_err(|error| Wrong::in_field("layout", &error))?;
     let mix = mix.map(|mix| MixName::parse(&mix)).transpose();
     let mix = mix.map_err(|error| Wrong::in_field("mix", &format!("mix: {error}")))?;
     Ok(WantedOutput { target, pick: Pick { mix, layout } })
+}
+
+fn target(kind: &Value, url: Option<String>, token: Option<&str>, reach: &Reach) -> Result<Target, Wrong> {
+    let kind = kind.as_str().filter(|kind| ["push", "whip", "hls"].contains(kind));
+    let kind = kind.ok_or_else(|| Wrong::in_field("kind", &"kind is none of push, whip and hls"))?;
+    if token.is_some() && kind != "whip" {
+        return Err(Wrong::in_field("token", &"token is only for the kind whip: leave it out"));
+    }
+    let bad = |error: BadDestination| {
+        let field = if error == BadDestination::Token { "token" } else { "url" };
+        Wrong::in_field(field, &error)
+    };
+    match (kind, url) {
+        ("hls", None) => Ok(Target::Hls),
+        ("hls", Some(_)) => {
+            Err(Wrong::in_field("url", &"url is nothing for the kind hls: leave it out, or use the kind push"))
+        }
+        (_, None) => Err(Wrong::in_field("url", &"url is missing: say where to push to")),
+        ("whip", Some(url)) => Destination::whip(&url, token, reach).map(Target::Push).map_err(bad),
+        (_, Some(url)) => Destination::parse(&url, reach).map(Target::Push).map_err(bad),
+    }
 }
 
 async fn list(room: String, api: Api) -> Response {
@@ -213,6 +226,8 @@ mod tests {
             pushed,
             Ok(WantedOutput { target: Target::Push(_), pick: Pick { mix: None, layout: Some(Layout::Speaker) } })
         ));
+        let sent = read(r#"{"kind": "whip", "url": "https://a/b", "token": "c"}"#);
+        assert!(matches!(sent, Ok(WantedOutput { target: Target::Push(to), .. }) if to.kind() == "whip"));
         let named = read(r#"{"kind": "hls", "mix": "stage"}"#);
         assert!(matches!(named, Ok(WantedOutput { pick: Pick { mix: Some(_), layout: None }, .. })));
     }
@@ -223,9 +238,9 @@ mod tests {
             ("", None, "line 1"),
             ("[]", None, "line 1"),
             ("null", None, "line 1"),
-            (r#"{"kind": "rtmp://a/b/s3cret"}"#, Some("kind"), "none of push and hls"),
-            ("{}", Some("kind"), "none of push and hls"),
-            (r#"{"kind": 7}"#, Some("kind"), "none of push and hls"),
+            (r#"{"kind": "rtmp://a/b/s3cret"}"#, Some("kind"), "none of push, whip and hls"),
+            ("{}", Some("kind"), "none of push, whip and hls"),
+            (r#"{"kind": 7}"#, Some("kind"), "none of push, whip and hls"),
             (r#"{"kind": "push", "rtmp://a/b/s3cret": 1}"#, None, "no other fields"),
             (r#"{"kind": "hls", "layuot": "grid"}"#, Some("layuot"), "no other fields"),
             (r#"{"kind": "push"}"#, Some("url"), "url is missing"),
@@ -233,6 +248,16 @@ mod tests {
             (r#"{"kind": "push", "url": "http://a/s3cret"}"#, Some("url"), "use rtmp, rtmps or srt"),
             (r#"{"kind": "push", "url": "rtmp://169.254.169.254/a/s3cret"}"#, Some("url"), "may not go"),
             (r#"{"kind": "hls", "url": "rtmp://a/b/s3cret"}"#, Some("url"), "url is nothing"),
+            (r#"{"kind": "whip", "token": "s3cret"}"#, Some("url"), "url is missing"),
+            (r#"{"kind": "whip", "url": "https://a/s3cret", "token": 7}"#, Some("token"), "no text"),
+            (r#"{"kind": "whip", "url": "https://a/s3cret", "token": "s3cret "}"#, Some("token"), "token is not"),
+            (r#"{"kind": "whip", "url": "rtmp://a/b/s3cret", "token": "s3cret"}"#, Some("url"), "use https or http"),
+            (
+                r#"{"kind": "push", "url": "rtmp://a/b/s3cret", "token": "s3cret"}"#,
+                Some("token"),
+                "only for the kind whip",
+            ),
+            (r#"{"kind": "hls", "token": "s3cret"}"#, Some("token"), "only for the kind whip"),
             (r#"{"kind": "hls", "mix": "a b"}"#, Some("mix"), "mix: the name of a mix"),
             (r#"{"kind": "hls", "mix": 7}"#, Some("mix"), "no text"),
             (r#"{"kind": "hls", "layout": "mosaic"}"#, Some("layout"), "layout \"mosaic\""),

@@ -14,9 +14,9 @@ use super::error::OutputError;
 use super::mixes::Pick;
 use super::recordings::News;
 use super::starting::START_WITHIN;
-use crate::egress::outputs::{ENCODINGS, Output, Plan, Refusal, Status, Target};
+use crate::egress::outputs::{Output, Plan, Refusal, Status, Target};
 use crate::id::{MixName, OutputId};
-use crate::mix::{Encoded, Mix, MixError};
+use crate::mix::{Encoded, Encoding, Mix, MixError};
 
 /// How long outputs may take to say goodbye when the room ends.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -128,10 +128,10 @@ impl Actor {
             let (handle, mix) = (mix, active.mix.clone());
             let Active { id, phase, .. } = self.outputs.active.remove(index);
             if let Phase::Waits { plan, reply } = phase {
-                let (news, encoding) = (self.recordings.news.clone(), id.clone());
+                let (news, encoding, encodings) = (self.recordings.news.clone(), id.clone(), plan.encodings());
                 self.outputs.active.insert(index, Active { id, mix, phase: Phase::Starts { plan, reply } });
                 tokio::spawn(async move {
-                    let encoded = tokio::time::timeout(START_WITHIN, encode(&handle)).await;
+                    let encoded = tokio::time::timeout(START_WITHIN, encode(&handle, encodings)).await;
                     let _ = news.send(News::Encoded(encoding, encoded.unwrap_or(Err(MixError::Ended)))).await;
                 });
             }
@@ -147,7 +147,8 @@ impl Actor {
         match (phase, encoded) {
             (Phase::Starts { plan, reply }, Ok(encoded)) => {
                 let values = self.mix_values(&mix);
-                let output = plan.start(&self.context.descriptions, values, encoded);
+                let ice = &self.context.config.ice;
+                let output = plan.start(&self.context.descriptions, values, ice, encoded);
                 tracing::info!(output = %id, "an output begins");
                 let _ = reply.send(Ok(output.status()));
                 self.outputs.active.insert(index, Active { id, mix, phase: Phase::Runs(output) });
@@ -198,9 +199,9 @@ impl Actor {
     }
 }
 
-async fn encode(mix: &Arc<Mix>) -> Result<Vec<Encoded>, MixError> {
+async fn encode(mix: &Arc<Mix>, encodings: [Encoding; 2]) -> Result<Vec<Encoded>, MixError> {
     let mut all = Vec::new();
-    for encoding in ENCODINGS {
+    for encoding in encodings {
         all.push(mix.encode(encoding).await?);
     }
     Ok(all)

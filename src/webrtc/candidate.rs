@@ -115,6 +115,12 @@ pub fn parse(candidate: &str, policy: CandidatePolicy) -> Result<Candidate, Cand
     Ok(Candidate::Line(line))
 }
 
+/// The address in a line that [`parse`] has written.
+#[must_use]
+pub fn address(line: &str) -> Option<IpAddr> {
+    line.split(' ').nth(4)?.parse().ok()
+}
+
 /// What may follow the type: pairs of a name and a value, of which few mean something to us.
 #[derive(Default)]
 struct Extra<'a> {

@@ -44,7 +44,7 @@ pub enum EndpointError {
     },
     /// The peer proved to be somebody else than the SDP says.
     #[error(
-        "the DTLS certificate does not match the fingerprint in the offer: somebody sits between, or the offer was changed on its way"
+        "the DTLS certificate does not match the fingerprint that was promised: somebody sits between, or the description was changed on its way"
     )]
     Fingerprint,
     /// ICE failed.
@@ -308,7 +308,7 @@ fn element_name(id: &EndpointId) -> String {
     format!("endpoint-{id}")
 }
 
-fn failure(webrtcbin: &gst::Bin) -> EndpointError {
+pub(super) fn failure(webrtcbin: &gst::Bin) -> EndpointError {
     match webrtcbin.property::<gst_webrtc::WebRTCICEConnectionState>("ice-connection-state") {
         gst_webrtc::WebRTCICEConnectionState::Failed => EndpointError::Connection,
         _ => EndpointError::Encryption,

@@ -1,4 +1,5 @@
-//! The one offer and the one answer of an endpoint: a task that walks webrtcbin through its promises.
+//! The one offer and the one answer of an endpoint: a task that walks webrtcbin through its promises, answering a client or
+//! offering to a server.
 
 use std::time::Duration;
 
@@ -19,9 +20,7 @@ pub(super) async fn answer(
     offer: &str,
     prepare: impl FnOnce(&gst::Element),
 ) -> Result<String, EndpointError> {
-    let message = gst_sdp::SDPMessage::parse_buffer(offer.as_bytes())
-        .map_err(|error| EndpointError::Negotiation { step: "reading the offer", detail: error.to_string() })?;
-    let offer = gst_webrtc::WebRTCSessionDescription::new(gst_webrtc::WebRTCSDPType::Offer, message);
+    let offer = read("reading the offer", gst_webrtc::WebRTCSDPType::Offer, offer)?;
     step("setting the offer", |promise| {
         webrtcbin.emit_by_name::<()>("set-remote-description", &[&offer, promise]);
     })
@@ -37,10 +36,46 @@ pub(super) async fn answer(
         webrtcbin.emit_by_name::<()>("set-local-description", &[&answer, promise]);
     })
     .await?;
-    answer
-        .sdp()
-        .as_text()
-        .map_err(|error| EndpointError::Negotiation { step: "writing the answer", detail: error.to_string() })
+    write("writing the answer", &answer)
+}
+
+/// Has webrtcbin offer what its transceivers send, and returns the raw offer once it is set: gathering has begun then.
+pub(super) async fn offer(webrtcbin: &gst::Element) -> Result<String, EndpointError> {
+    let offer = step("creating the offer", |promise| {
+        webrtcbin.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, promise]);
+    })
+    .await?
+    .and_then(|reply| reply.get::<gst_webrtc::WebRTCSessionDescription>("offer").ok())
+    .ok_or_else(|| EndpointError::Negotiation { step: "creating the offer", detail: "there is none".into() })?;
+    step("setting the offer", |promise| {
+        webrtcbin.emit_by_name::<()>("set-local-description", &[&offer, promise]);
+    })
+    .await?;
+    write("writing the offer", &offer)
+}
+
+/// Gives webrtcbin the remote `answer` to its offer.
+pub(super) async fn accept(webrtcbin: &gst::Element, answer: &str) -> Result<(), EndpointError> {
+    let answer = read("reading the answer", gst_webrtc::WebRTCSDPType::Answer, answer)?;
+    step("setting the answer", |promise| {
+        webrtcbin.emit_by_name::<()>("set-remote-description", &[&answer, promise]);
+    })
+    .await
+    .map(drop)
+}
+
+fn read(
+    step: &'static str,
+    kind: gst_webrtc::WebRTCSDPType,
+    text: &str,
+) -> Result<gst_webrtc::WebRTCSessionDescription, EndpointError> {
+    let message = gst_sdp::SDPMessage::parse_buffer(text.as_bytes())
+        .map_err(|error| EndpointError::Negotiation { step, detail: error.to_string() })?;
+    Ok(gst_webrtc::WebRTCSessionDescription::new(kind, message))
+}
+
+fn write(step: &'static str, description: &gst_webrtc::WebRTCSessionDescription) -> Result<String, EndpointError> {
+    description.sdp().as_text().map_err(|error| EndpointError::Negotiation { step, detail: error.to_string() })
 }
 
 async fn step(step: &'static str, begin: impl FnOnce(&gst::Promise)) -> Result<Option<gst::Structure>, EndpointError> {

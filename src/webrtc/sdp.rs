@@ -1,4 +1,4 @@
-//! The client's description, before webrtcbin sees it.
+//! The other side's description, before webrtcbin sees it: mostly a client's offer, and the answer of a server to which we send.
 //!
 //! Pure code, any thread. Invariant: an [`Offer`] holds only checked values, and [`Offer::to_sdp`] writes nothing else;
 //! no line of the client's text is copied. webrtcbin 1.22 checks next to nothing (it takes plain RTP, fingerprint "zzz",
@@ -18,7 +18,9 @@ mod error;
 mod fragment;
 mod gathered;
 mod model;
+mod own_offer;
 mod parse;
+mod remote_answer;
 mod section;
 mod write;
 
@@ -27,7 +29,10 @@ pub use error::{Place, SdpError};
 pub use fragment::{Fragment, FragmentError};
 pub use gathered::with_candidates;
 pub use model::{Extension, Feedback, Ice, NegotiatedCodec, Offer, Refusal, Refused, Section, Setup};
+pub(super) use own_offer::parameters;
+pub use own_offer::{OwnOffer, profile_level_id};
 pub use parse::parse_offer;
+pub use remote_answer::{Answer, AnswerError, AnswerPolicy};
 
 use super::candidate::CandidatePolicy;
 use crate::media::Codec;

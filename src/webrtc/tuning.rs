@@ -41,6 +41,11 @@ impl Heard {
         now.saturating_sub(self.milliseconds.swap(now, Ordering::Relaxed))
     }
 
+    /// Notes that it is there.
+    pub(super) fn note(&self) {
+        self.again();
+    }
+
     /// How long it has been silent.
     pub(super) fn silence(&self) -> std::time::Duration {
         let heard = std::time::Duration::from_millis(self.milliseconds.load(Ordering::Relaxed));
@@ -55,13 +60,25 @@ type Returned = Arc<dyn Fn() + Send + Sync>;
 /// after a silence that must have been a cut.
 pub(super) fn tune(webrtcbin: &gst::Bin, offer: &Arc<Offer>, patience: Patience, heard: &Heard, returned: Returned) {
     if let Some(rtpbin) = webrtcbin.by_name("rtpbin") {
-        // What the client declared, and two for what it may yet send: each undeclared SSRC would cost a pad and two threads.
-        rtpbin.set_property("max-streams", u32::try_from(offer.ssrc_count()).unwrap_or(u32::MAX).saturating_add(2));
-        // Sender reports then map to the time a picture was taken, not to when it happened to leave.
-        rtpbin.set_property("rtcp-sync-send-time", false);
         repair::wait(&rtpbin, offer, patience);
     }
-    let (role, heard) = (offer.role, heard.clone());
+    tune_all(webrtcbin, offer.role, offer.ssrc_count(), heard, returned);
+}
+
+/// Tunes `webrtcbin`, which sends to a server, and notes in `heard` when that sends something: reports, mostly.
+pub(super) fn tune_sender(webrtcbin: &gst::Bin, heard: &Heard) {
+    // A server receives as a subscriber does.
+    tune_all(webrtcbin, Role::Subscriber, 0, heard, Arc::new(|| {}));
+}
+
+fn tune_all(webrtcbin: &gst::Bin, role: Role, declared: usize, heard: &Heard, returned: Returned) {
+    if let Some(rtpbin) = webrtcbin.by_name("rtpbin") {
+        // What the other side declared, and two for what it may yet send: each undeclared SSRC would cost a pad and two threads.
+        rtpbin.set_property("max-streams", u32::try_from(declared).unwrap_or(u32::MAX).saturating_add(2));
+        // Sender reports then map to the time a picture was taken, not to when it happened to leave.
+        rtpbin.set_property("rtcp-sync-send-time", false);
+    }
+    let heard = heard.clone();
     webrtcbin.connect_deep_element_added(move |_, _, element| tune_inner(element, role, &heard, &returned));
 }
 

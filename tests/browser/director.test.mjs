@@ -198,7 +198,7 @@ test('what goes out is started and stopped, and its key is shown to nobody', asy
   await until('the stream to begin', async () => (await fetch(server.url + address)).ok);
 
   assert.equal(await page.getAttribute('#output-url', 'type'), 'password');
-  await fill(page, '#output-url', 'http://127.0.0.1/s3cret');
+  await fill(page, '#output-url', 'ftp://127.0.0.1/s3cret');
   await page.press('#output-url', 'Enter');
   await page.waitForSelector('#output-wrong:text("rtmp")');
   assert.equal(await page.getAttribute('#output-url', 'aria-invalid'), 'true');
@@ -210,6 +210,16 @@ test('what goes out is started and stopped, and its key is shown to nobody', asy
   assert.ok(!(await page.textContent('#director-dialog')).includes('s3cret'));
   assert.deepEqual(await page.$$eval('#outputs .kind, #outputs .output-mix', (all) => all.map(({ textContent }) => textContent)), ['HLS', 'default', 'RTMP', 'default']);
   await page.click('#outputs [aria-label="Stop RTMP of default"]');
+  // WHIP has a token beside its address, which does not stay either.
+  assert.ok(await page.isHidden('#output-token'));
+  await fill(page, '#output-url', 'http://127.0.0.1:9/s3cret');
+  await fill(page, '#output-token', 's3cret-token');
+  await page.press('#output-token', 'Enter');
+  await page.waitForSelector('#outputs [aria-label="Stop WHIP of default"]');
+  assert.deepEqual([await page.inputValue('#output-url'), await page.inputValue('#output-token')], ['', '']);
+  assert.ok(await page.isHidden('#output-token'));
+  assert.ok(!(await page.textContent('#director-dialog')).includes('s3cret'));
+  await page.click('#outputs [aria-label="Stop WHIP of default"]');
   await page.click('#outputs [aria-label="Stop HLS of default"]');
   await page.waitForSelector('#outputs-none', { state: 'visible' });
   await until('nothing to go out', async () => (await get(`${api}/outputs`)).outputs.length === 0);

@@ -6,8 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use gstreamer as gst;
+use plenum::config::Config;
 use plenum::egress::hls::{Shelf, Shelves};
-use plenum::egress::outputs::{Destination, ENCODINGS, Output, Plan, Reach, State, Target};
+use plenum::egress::outputs::{Destination, Output, Plan, Reach, State, Target};
 use plenum::id::{MixName, RoomName};
 use plenum::media::description::{Descriptions, Values};
 use plenum::mix::{Mix, MixSettings};
@@ -41,10 +42,10 @@ impl Scene {
     async fn output(&self, target: &Target) -> Output {
         let plan = Plan::make(target, &self.room, &MixName::default(), &self.shelves).unwrap();
         let mut encoded = Vec::new();
-        for encoding in ENCODINGS {
+        for encoding in plan.encodings() {
             encoded.push(self.mix.encode(encoding).await.unwrap());
         }
-        plan.start(&self.descriptions, Values::default(), encoded)
+        plan.start(&self.descriptions, Values::default(), &Config::default().ice, encoded)
     }
 
     async fn push(&self, url: &str) -> Output {

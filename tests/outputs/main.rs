@@ -11,10 +11,13 @@ mod common;
 
 mod certificates;
 mod direct;
+mod foreign;
+mod ingest;
 mod isolation;
 mod receiver;
 mod refusals;
 mod tls;
+mod whip;
 mod wire;
 
 use std::net::IpAddr;

@@ -16,6 +16,7 @@ fn region(of: Value) -> Value {
 
 fn rows() -> Vec<Row> {
     let push = |url: &str| json!({"kind": "push", "url": url});
+    let whip = |url: &str| json!({"kind": "whip", "url": url});
     let many: serde_json::Map<String, Value> = (0..2000).map(|at| (format!("r{at}"), json!({"x": 0}))).collect();
     let long = format!("rtmp://a/b/{}", "k".repeat(4000));
     vec![
@@ -40,6 +41,34 @@ fn rows() -> Vec<Row> {
         ("link-local", push("rtmp://169.254.169.254/a/b"), 400, "bad_output", Some("url")),
         ("link-local, in disguise", push("rtmp://[::ffff:169.254.169.254]/a/b"), 400, "bad_output", Some("url")),
         ("link-local, as a number", push("rtmp://2852039166/a/b"), 400, "bad_output", Some("url")),
+        ("no address of WHIP", json!({"kind": "whip"}), 400, "bad_output", Some("url")),
+        ("WHIP by RTMP", whip("rtmp://127.0.0.1/a/b"), 400, "bad_output", Some("url")),
+        ("WHIP with a password", whip("https://a:b@127.0.0.1/a"), 400, "bad_output", Some("url")),
+        ("WHIP without a host", whip("https://"), 400, "bad_output", Some("url")),
+        ("WHIP, link-local", whip("http://169.254.169.254/latest"), 400, "bad_output", Some("url")),
+        ("WHIP, link-local, as a number", whip("http://2852039166/latest"), 400, "bad_output", Some("url")),
+        (
+            "a token that is no text",
+            json!({"kind": "whip", "url": "https://a/b", "token": 7}),
+            400,
+            "bad_output",
+            Some("token"),
+        ),
+        (
+            "a token of two lines",
+            json!({"kind": "whip", "url": "https://a/b", "token": "a\r\nb"}),
+            400,
+            "bad_output",
+            Some("token"),
+        ),
+        ("a token of HLS", json!({"kind": "hls", "token": "a"}), 400, "bad_output", Some("token")),
+        (
+            "a token of RTMP",
+            json!({"kind": "push", "url": "rtmp://a/b/c", "token": "a"}),
+            400,
+            "bad_output",
+            Some("token"),
+        ),
         ("a port of the system's", push("srt://0.0.0.0:161?mode=listener"), 400, "bad_output", Some("url")),
         ("a mix that is no name", json!({"kind": "hls", "mix": "a b"}), 400, "bad_output", Some("mix")),
         ("a mix that is no text", json!({"kind": "hls", "mix": 7}), 400, "bad_output", Some("mix")),
@@ -181,6 +210,11 @@ fn outputs_go_where_the_operator_lets_them() {
             "rtmp://2130706433/live/s3cret",
         ] {
             let answer = push(url.to_owned()).await;
+            is_told(url, &answer, (400, "bad_output", Some("url")));
+            assert!(!answer.1.to_string().contains("s3cret"), "{}", answer.1);
+        }
+        for url in ["https://192.0.2.1/s3cret", "http://127.0.0.1/s3cret", "http://2130706433/s3cret"] {
+            let answer = server.post(OUTPUTS, &json!({"kind": "whip", "url": url, "token": "s3cret"})).await;
             is_told(url, &answer, (400, "bad_output", Some("url")));
             assert!(!answer.1.to_string().contains("s3cret"), "{}", answer.1);
         }

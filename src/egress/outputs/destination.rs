@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::reach::{Reach, Unreachable};
+use crate::config::Secret;
 
 /// An address that a mix can be pushed to.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,6 +26,11 @@ pub(super) enum Route {
     Rtmp,
     /// SRT.
     Srt(Srt),
+    /// WHIP, RFC 9725: an offer is posted to the address.
+    Whip {
+        /// What is shown to the server with each request; empty for nothing.
+        token: Secret,
+    },
 }
 
 /// What SRT needs to know.
@@ -50,11 +56,27 @@ impl fmt::Debug for Srt {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadDestination {
     /// It cannot be read.
-    #[error("url cannot be read ({0}): use rtmp://host/app/key, rtmps://host/app/key or srt://host:port")]
+    #[error(
+        "url cannot be read ({0}): use rtmp://host/app/key, rtmps://host/app/key or srt://host:port; or https://host/path for WHIP"
+    )]
     Unreadable(String),
     /// Another protocol.
     #[error("url begins with {0:?}: use rtmp, rtmps or srt")]
     Scheme(String),
+    /// None of HTTP.
+    #[error("url begins with {0:?}: for the kind whip use https or http")]
+    NoHttp(String),
+    /// A name or a password where nobody expects them.
+    #[error(
+        "url has a name or a password in front of its host: leave them out, and say a token where the server wants one"
+    )]
+    Credentials,
+    /// What a token may not be.
+    #[error("token is not 1 to {LONGEST} printable characters of ASCII without spaces")]
+    Token,
+    /// It came by TLS, and would go on without.
+    #[error("url leads from https to http")]
+    Downgrade,
     /// Something is missing.
     #[error("url has no {0}")]
     Lacks(&'static str),
@@ -78,6 +100,8 @@ pub enum BadDestination {
 
 /// The longest address.
 const LONGEST: usize = 2048;
+/// No longer than this, a part of the path of WHIP is a word as any other.
+const WORD: usize = 7;
 /// What SRT allows of passphrases.
 const PASSPHRASE: std::ops::RangeInclusive<usize> = 10..=79;
 const LATENCY_MS: std::ops::RangeInclusive<i32> = 20..=8000;
@@ -88,22 +112,60 @@ impl Destination {
     /// # Errors
     /// When nothing can be pushed there, or may be.
     pub fn parse(text: &str, reach: &Reach) -> Result<Self, BadDestination> {
-        if text.len() > LONGEST {
-            return Err(BadDestination::Unreadable("it is too long".into()));
-        }
-        let url = Url::parse(text.trim()).map_err(|error| BadDestination::Unreadable(error.to_string()))?;
+        let url = read(text)?;
         let route = match url.scheme() {
             "rtmp" | "rtmps" if has_host(&url)? => rtmp(&url)?,
             "srt" if has_host(&url)? => Route::Srt(srt(&url)?),
             other => return Err(BadDestination::Scheme(other.chars().take(16).collect())),
         };
-        let destination = Self { url, route, reach: reach.clone() };
-        match destination.listens_at() {
-            Some(at) if !reach.allows_listener(at) => Err(BadDestination::Listener(at)),
-            None if !reach.may_allow(destination.host()) => {
-                Err(Unreachable::Forbidden(destination.host().to_owned()).into())
-            }
-            _ => Ok(destination),
+        Self { url, route, reach: reach.clone() }.checked()
+    }
+
+    /// The same of an address to which WHIP is spoken, and the token that its server wants, if it wants one.
+    ///
+    /// # Errors
+    /// As with [`Self::parse`].
+    pub fn whip(text: &str, token: Option<&str>, reach: &Reach) -> Result<Self, BadDestination> {
+        let is_token =
+            |token: &str| (1..=LONGEST).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic());
+        if token.is_some_and(|token| !is_token(token)) {
+            return Err(BadDestination::Token);
+        }
+        Self::of_http(read(text)?, Secret::from(token.unwrap_or_default()), reach)
+    }
+
+    fn of_http(url: Url, token: Secret, reach: &Reach) -> Result<Self, BadDestination> {
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(BadDestination::NoHttp(url.scheme().chars().take(16).collect()));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BadDestination::Credentials);
+        }
+        has_host(&url)?;
+        Self { url, route: Route::Whip { token }, reach: reach.clone() }.checked()
+    }
+
+    /// Where a server of WHIP sends us on to, or has put what we asked for: `location` may be relative. Checked as all are.
+    ///
+    /// # Errors
+    /// When it may not be gone to.
+    pub(super) fn moved(&self, location: &str) -> Result<Self, BadDestination> {
+        let unreadable = |why: String| BadDestination::Unreadable(why);
+        if location.len() > LONGEST {
+            return Err(unreadable("it is too long".to_owned()));
+        }
+        let url = self.url.join(location.trim()).map_err(|error| unreadable(error.to_string()))?;
+        if self.scheme() == "https" && url.scheme() == "http" {
+            return Err(BadDestination::Downgrade);
+        }
+        Self::of_http(url, Secret::from(self.token()), &self.reach)
+    }
+
+    fn checked(self) -> Result<Self, BadDestination> {
+        match self.listens_at() {
+            Some(at) if !self.reach.allows_listener(at) => Err(BadDestination::Listener(at)),
+            None if !self.reach.may_allow(self.host()) => Err(Unreachable::Forbidden(self.host().to_owned()).into()),
+            _ => Ok(self),
         }
     }
 
@@ -125,13 +187,32 @@ impl Destination {
         Some((address, self.port()).into())
     }
 
+    /// Whether what belongs to it may be at that address.
+    pub(super) fn allows(&self, address: IpAddr) -> bool {
+        self.reach.allows(self.host(), address)
+    }
+
+    /// Where the operator is asked whom to trust.
+    pub(super) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// What a server of WHIP is shown; empty for nothing.
+    pub(super) fn token(&self) -> &str {
+        match &self.route {
+            Route::Whip { token } => token.reveal(),
+            Route::Rtmp | Route::Srt(_) => "",
+        }
+    }
+
     /// A name or an address.
-    fn host(&self) -> &str {
+    pub(super) fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
     }
 
     fn port(&self) -> u16 {
-        self.url.port().unwrap_or_else(|| if self.scheme() == "rtmps" { 443 } else { 1935 })
+        // Those of HTTP are known.
+        self.url.port_or_known_default().unwrap_or_else(|| if self.scheme() == "rtmps" { 443 } else { 1935 })
     }
 
     /// How it is reached.
@@ -146,8 +227,16 @@ impl Destination {
 
     /// A text without what is secret here: servers like to repeat what they were asked for.
     pub(super) fn conceal(&self, text: &str) -> String {
-        let key = self.url.path().trim_start_matches('/').split_once('/').map(|(_, key)| key);
-        let mut secrets: Vec<String> = key.into_iter().chain(self.url.query()).map(str::to_owned).collect();
+        let path = self.url.path().trim_start_matches('/');
+        let mut secrets: Vec<String> = match self.route {
+            // Any part of the path may be one; what is short is a word.
+            Route::Whip { .. } => {
+                path.split('/').filter(|part| part.len() > WORD).chain([path]).map(str::to_owned).collect()
+            }
+            Route::Rtmp | Route::Srt(_) => path.split_once('/').map(|(_, key)| key.to_owned()).into_iter().collect(),
+        };
+        secrets.push(self.token().to_owned());
+        secrets.extend(self.url.query().map(str::to_owned));
         secrets.extend(self.url.password().map(str::to_owned));
         secrets.extend(self.url.query_pairs().map(|(_, value)| value.into_owned()));
         let plain = secrets.iter().map(|secret| percent_decode_str(secret).decode_utf8_lossy().into_owned());
@@ -158,9 +247,17 @@ impl Destination {
         secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
     }
 
-    /// `rtmp`, `rtmps` or `srt`.
+    /// `rtmp`, `rtmps`, `srt` or `whip`.
     #[must_use]
-    pub fn scheme(&self) -> &str {
+    pub fn kind(&self) -> &str {
+        match self.route {
+            Route::Whip { .. } => "whip",
+            Route::Rtmp | Route::Srt(_) => self.scheme(),
+        }
+    }
+
+    /// How its address begins.
+    pub(super) fn scheme(&self) -> &str {
         self.url.scheme()
     }
 }
@@ -175,6 +272,7 @@ impl fmt::Display for Destination {
         match self.route {
             Route::Rtmp => write!(f, "/{}/…", self.url.path().split('/').nth(1).unwrap_or_default()),
             Route::Srt(_) => Ok(()),
+            Route::Whip { .. } => f.write_str("/…"),
         }
     }
 }
@@ -183,6 +281,13 @@ impl fmt::Debug for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Destination({self})")
     }
+}
+
+fn read(text: &str) -> Result<Url, BadDestination> {
+    if text.len() > LONGEST {
+        return Err(BadDestination::Unreadable("it is too long".into()));
+    }
+    Url::parse(text.trim()).map_err(|error| BadDestination::Unreadable(error.to_string()))
 }
 
 /// What would be read in several ways is not read at all.
@@ -265,6 +370,58 @@ mod tests {
         let destination = Destination::parse(url, &Reach::default()).unwrap();
         let said = "no stream app/s3cret-2 b (s3cret-2%20b?token=s3cret-3, s3cret-3) for me:s3cret-1, no app";
         assert_eq!(destination.conceal(said), "no stream app/… (…?…, …) for me:…, no app");
+    }
+
+    #[test]
+    fn whip_goes_by_http_and_shows_nothing_of_path_query_and_token() {
+        let whip = |text: &str, token: Option<&str>| Destination::whip(text, token, &Reach::default());
+        let url = "https://live.example.org:4443/whip/s3cret-path?key=s3cret-key";
+        let destination = whip(url, Some("s3cret.token==")).unwrap();
+        assert_eq!(destination.to_string(), "https://live.example.org:4443/…");
+        assert_eq!((destination.kind(), destination.token()), ("whip", "s3cret.token=="));
+        assert!(!format!("{destination:?} {:?}", destination.route()).contains("s3cret"));
+        let said = "no whip at /whip/s3cret-path, nor s3cret-path?key=s3cret-key for Bearer s3cret.token==";
+        assert_eq!(destination.conceal(said), "no whip at /…, nor …?… for Bearer …");
+        assert_eq!(whip("http://live.example.org", None).unwrap().port(), 80);
+        assert_eq!(whip("https://live.example.org/a", None).unwrap().port(), 443);
+        for (text, token, said) in [
+            ("rtmp://live.example.org/app/s3cret", None, "use https or http"),
+            ("https://me:s3cret@live.example.org/app", None, "name or a password"),
+            ("https://live.ex%zzmple.org/s3cret", None, "cannot be read"),
+            ("https://live.example.org:0/s3cret", None, "cannot be read"),
+            ("https://169.254.169.254/s3cret", None, "may not go"),
+            ("https://[::ffff:169.254.169.254]/s3cret", None, "may not go"),
+            ("https://live.example.org/whip", Some(""), "token is not"),
+            ("https://live.example.org/whip", Some("s3cret s3cret"), "token is not"),
+            ("https://live.example.org/whip", Some("s3crét"), "token is not"),
+        ] {
+            let error = whip(text, token).expect_err(text).to_string();
+            assert!(error.contains(said) && !error.contains("s3cr"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn where_a_server_sends_us_is_checked_as_the_first_address_was() {
+        let first =
+            Destination::whip("https://live.example.org/whip/a?b=c", Some("s3cret"), &Reach::default()).unwrap();
+        for (location, at) in [
+            ("/session/1", "https://live.example.org/session/1"),
+            ("2", "https://live.example.org/whip/2"),
+            ("https://other.example.org/x", "https://other.example.org/x"),
+        ] {
+            let moved = first.moved(location).unwrap();
+            assert_eq!((moved.secret(), moved.token()), (at, "s3cret"));
+        }
+        for (location, said) in [
+            ("http://live.example.org/session/1", "from https to http"),
+            ("https://169.254.169.254/latest", "may not go"),
+            ("ftp://live.example.org/", "use https or http"),
+            ("https://a:b@live.example.org/", "name or a password"),
+            ("https://", "cannot be read"),
+        ] {
+            let error = first.moved(location).expect_err(location).to_string();
+            assert!(error.contains(said), "{location}: {error}");
+        }
     }
 
     #[test]

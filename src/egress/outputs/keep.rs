@@ -5,10 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{oneshot, watch};
 
 use super::pipeline::Attempt;
-use super::{State, Status, Way};
+use super::{Material, State, Status, Way};
 use crate::egress::manifest::unix_ms;
-use crate::media::bus::BusEventKind;
-use crate::media::description::{Descriptions, Values};
 use crate::mix::Encoded;
 
 /// How often it looks how it fares.
@@ -29,8 +27,7 @@ const WELL: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) way: Way,
-    pub(super) descriptions: Descriptions,
-    pub(super) values: Values,
+    pub(super) material: Material,
     /// Wanted for as long as the output is.
     pub(super) encoded: Vec<Encoded>,
     pub(super) status: watch::Sender<Status>,
@@ -89,14 +86,14 @@ impl Keeper {
         };
         let mut look = tokio::time::interval(LOOK);
         let (mut last, mut last_at) = (0, Instant::now());
-        loop {
+        let ending = loop {
             tokio::select! {
                 _ = look.tick() => {
                     let (buffers, bytes) = attempt.taken();
                     if buffers > last {
                         (last, last_at) = (buffers, Instant::now());
-                    } else if last_at.elapsed() > PATIENCE {
-                        return Ending::Failed(format!("the other side has taken nothing for {PATIENCE:?}"));
+                    } else if last_at.elapsed() > PATIENCE && !attempt.watches_itself() {
+                        break Ending::Failed(format!("the other side has taken nothing for {PATIENCE:?}"));
                     }
                     self.status.send_modify(|status| {
                         status.bytes = bytes_before + bytes;
@@ -106,16 +103,15 @@ impl Keeper {
                         self.tell(State::Live);
                     }
                 }
-                event = attempt.event() => return Ending::Failed(match event.map(|event| event.kind) {
-                    Some(BusEventKind::Error(reason)) => reason,
-                    Some(BusEventKind::Eos) | None => "it ended by itself".to_owned(),
-                }),
-                _ = &mut *stop => {
-                    attempt.finish(GOODBYE).await;
-                    return Ending::Told;
-                }
+                reason = attempt.failed() => break Ending::Failed(reason),
+                _ = &mut *stop => break Ending::Told,
             }
+        };
+        match &ending {
+            Ending::Told => attempt.finish(GOODBYE).await,
+            Ending::Failed(_) => attempt.give_up(GOODBYE).await,
         }
+        ending
     }
 
     async fn start(&mut self) -> Result<Attempt, String> {
@@ -125,10 +121,10 @@ impl Keeper {
             Way::Hls { .. } => None,
         };
         let name = self.status.borrow().id.to_string();
-        let (way, descriptions, values) = (self.way.clone(), self.descriptions.clone(), self.values);
+        let (way, material) = (self.way.clone(), self.material.clone());
         let encoded = std::mem::take(&mut self.encoded);
         let started = tokio::task::spawn_blocking(move || {
-            let started = Attempt::start(&name, &way, at, &descriptions, &values, &encoded);
+            let started = Attempt::start(&name, &way, at, &material, &encoded);
             (started, encoded)
         });
         // It panics only where the whole process does.

@@ -1,4 +1,4 @@
-//! Where a mix goes while it happens: pushed by RTMP or SRT, or to be fetched by HLS.
+//! Where a mix goes while it happens: pushed by RTMP, SRT or WHIP, or to be fetched by HLS.
 //!
 //! Owner: a task for each output. It alone starts and ends its pipeline, again and again where that fails; what is slow or
 //! broken there loses frames there, and nowhere else.
@@ -7,6 +7,7 @@ mod destination;
 mod keep;
 mod pipeline;
 mod reach;
+mod whip;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,12 +15,14 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
+use destination::Route;
 pub use destination::{BadDestination, Destination};
 pub use keep::PATIENCE;
 pub use reach::{Reach, Unreachable};
 
 use super::hls::{self, Shelf, Shelves};
 use super::manifest::unix_ms;
+use crate::config::Ice;
 use crate::id::{MixName, OutputId, RoomName};
 use crate::media::description::{Descriptions, Values};
 use crate::mix::{Encoded, Encoding};
@@ -29,7 +32,7 @@ use crate::mix::{Encoded, Encoding};
 pub enum Target {
     /// To be fetched at `/hls/{room}/{mix}/index.m3u8`.
     Hls,
-    /// Pushed there, by RTMP or SRT.
+    /// Pushed there, by RTMP, SRT or WHIP.
     Push(Destination),
 }
 
@@ -54,6 +57,16 @@ impl Way {
         match self {
             Self::Push(destination) => destination.conceal(&text),
             Self::Hls { .. } => text,
+        }
+    }
+
+    /// In which codecs it wants the mix.
+    fn encodings(&self) -> [Encoding; 2] {
+        match self {
+            Self::Push(destination) if matches!(destination.route(), Route::Whip { .. }) => {
+                [Encoding::H264, Encoding::Opus]
+            }
+            Self::Push(_) | Self::Hls { .. } => [Encoding::H264, Encoding::Aac],
         }
     }
 
@@ -86,7 +99,7 @@ pub struct Status {
     pub id: OutputId,
     /// The mix that it takes.
     pub mix: MixName,
-    /// `hls`, `rtmp`, `rtmps` or `srt`.
+    /// `hls`, `rtmp`, `rtmps`, `srt` or `whip`.
     pub kind: String,
     /// Where it goes, without keys; of HLS, the path at which it is.
     pub url: String,
@@ -104,8 +117,13 @@ pub struct Status {
     pub dropped: u64,
 }
 
-/// In which codecs an output wants the mix.
-pub const ENCODINGS: [Encoding; 2] = [Encoding::H264, Encoding::Aac];
+/// What an output is made of, each time.
+#[derive(Debug, Clone)]
+struct Material {
+    descriptions: Descriptions,
+    values: Values,
+    ice: Ice,
+}
 
 /// An output that was asked for, and can be had.
 #[derive(Debug)]
@@ -122,7 +140,7 @@ impl Plan {
     pub fn make(target: &Target, room: &RoomName, mix: &MixName, shelves: &Shelves) -> Result<Self, Refusal> {
         let (way, kind, url) = match target {
             Target::Push(destination) => {
-                let (kind, shown) = (destination.scheme().to_owned(), destination.to_string());
+                let (kind, shown) = (destination.kind().to_owned(), destination.to_string());
                 (Way::Push(destination.clone()), kind, shown)
             }
             Target::Hls => {
@@ -157,19 +175,26 @@ impl Plan {
         &self.status.id
     }
 
+    /// In which codecs it wants the mix.
+    #[must_use]
+    pub fn encodings(&self) -> [Encoding; 2] {
+        self.way.encodings()
+    }
+
     /// What is known of it if it never starts.
     #[must_use]
     pub fn ended(self) -> Status {
         Status { state: State::Ended, ..self.status }
     }
 
-    /// Starts it, of a mix in [`ENCODINGS`]. Must be called within a Tokio runtime.
+    /// Starts it, of a mix in its [encodings](Self::encodings). `ice` is how media finds its way, where that is by WebRTC. Must be
+    /// called within a Tokio runtime.
     #[must_use]
-    pub fn start(self, descriptions: &Descriptions, values: Values, encoded: Vec<Encoded>) -> Output {
+    pub fn start(self, descriptions: &Descriptions, values: Values, ice: &Ice, encoded: Vec<Encoded>) -> Output {
         let (stop, stopped) = oneshot::channel();
         let (sender, status) = watch::channel(self.status);
-        let keeper =
-            keep::Keeper { way: self.way, descriptions: descriptions.clone(), values, encoded, status: sender };
+        let material = Material { descriptions: descriptions.clone(), values, ice: ice.clone() };
+        let keeper = keep::Keeper { way: self.way, material, encoded, status: sender };
         tokio::spawn(keeper.run(stopped));
         Output { status, _stop: stop }
     }

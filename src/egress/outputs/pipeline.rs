@@ -10,12 +10,13 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use tokio::sync::mpsc;
 
-use super::Way;
-use super::destination::{Destination, Route};
+use super::destination::{Destination, Route, Srt};
+use super::whip::Whip;
+use super::{Material, Way};
 use crate::egress::OutputError;
 use crate::egress::format::stream;
 use crate::egress::hls;
-use crate::media::bus::BusEvent;
+use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::description::{Descriptions, Values};
 use crate::media::link::Link;
 use crate::media::pipeline::Pipeline;
@@ -27,6 +28,8 @@ pub(super) struct Attempt {
     links: Vec<Link>,
     events: mpsc::Receiver<BusEvent>,
     taken: Arc<Taken>,
+    /// What makes the connection, where that takes more than a sink.
+    whip: Option<Whip>,
     // After the links, so that they leave it before it ends.
     _pipeline: Pipeline,
 }
@@ -44,14 +47,26 @@ impl Attempt {
         name: &str,
         way: &Way,
         at: Option<SocketAddr>,
-        descriptions: &Descriptions,
-        values: &Values,
+        material: &Material,
         encoded: &[Encoded],
     ) -> Result<Self, OutputError> {
         let (pipeline, events) = Pipeline::new(&format!("output-{name}"));
         let taken = Arc::<Taken>::default();
+        let Material { descriptions, values, .. } = material;
+        let mut whip = None;
         let links = match way {
-            Way::Push(destination) => push(&pipeline, (destination, at), descriptions, encoded, &taken)?,
+            Way::Push(destination) => {
+                let at = at.ok_or(OutputError::Graph { step: "looking for the address" })?;
+                match destination.route() {
+                    Route::Rtmp => push(&pipeline, destination, None, descriptions, encoded, &taken)?,
+                    Route::Srt(srt) => push(&pipeline, destination, Some((srt, at)), descriptions, encoded, &taken)?,
+                    Route::Whip { .. } => {
+                        let (begun, links) = Whip::begin(&pipeline, (destination, at), material, encoded)?;
+                        whip = Some(begun);
+                        links
+                    }
+                }
+            }
             Way::Hls { shelf, lengths } => {
                 let (pictures, sound) = (sink("pictures"), sink("sound"));
                 let bits = (u64::from(values.video_kbps) * 1000 + u64::from(values.audio_bps)) * 11 / 10;
@@ -72,20 +87,47 @@ impl Attempt {
             }
         };
         pipeline.play()?;
-        let mut attempt = Self { links, events, taken, _pipeline: pipeline };
+        let mut attempt = Self { links, events, taken, whip, _pipeline: pipeline };
         for (link, encoded) in attempt.links.iter_mut().zip(encoded) {
             link.attach(encoded.outlet());
         }
         Ok(attempt)
     }
 
-    /// What its bus says next.
-    pub(super) async fn event(&mut self) -> Option<BusEvent> {
-        self.events.recv().await
+    /// Waits until it fails, and says why.
+    pub(super) async fn failed(&mut self) -> String {
+        let whip = async {
+            match &mut self.whip {
+                Some(whip) => whip.failed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            event = self.events.recv() => match event.map(|event| event.kind) {
+                Some(BusEventKind::Error(reason)) => reason,
+                Some(BusEventKind::Eos) | None => "it ended by itself".to_owned(),
+            },
+            reason = whip => reason,
+        }
+    }
+
+    /// Whether it fails by itself where the other side takes nothing.
+    pub(super) fn watches_itself(&self) -> bool {
+        self.whip.is_some()
+    }
+
+    /// Lets the other side know, where it would not notice, that nothing more comes; for at most `patience`.
+    pub(super) async fn give_up(self, patience: Duration) {
+        if let Some(whip) = self.whip {
+            whip.goodbye(patience).await;
+        }
     }
 
     /// Ends the streams, and waits at most `patience` until what they went to has taken their end.
     pub(super) async fn finish(mut self, patience: Duration) {
+        if self.whip.is_some() {
+            return self.give_up(patience).await;
+        }
         self.links.iter_mut().for_each(Link::end);
         // Late or broken: it ends all the same.
         let _ = tokio::time::timeout(patience, self.events.recv()).await;
@@ -93,6 +135,9 @@ impl Attempt {
 
     /// How many buffers, and how many bytes, were taken.
     pub(super) fn taken(&self) -> (u64, u64) {
+        if let Some(whip) = &self.whip {
+            return whip.sent();
+        }
         (self.taken.buffers.load(Ordering::Relaxed), self.taken.bytes.load(Ordering::Relaxed))
     }
 
@@ -111,7 +156,11 @@ fn sink(name: &str) -> gst_app::AppSink {
 }
 
 /// A link, and the stream behind it.
-fn inlet(pipeline: &Pipeline, stream: &str, descriptions: &Descriptions) -> Result<(Link, gst::Bin), OutputError> {
+pub(super) fn inlet(
+    pipeline: &Pipeline,
+    stream: &str,
+    descriptions: &Descriptions,
+) -> Result<(Link, gst::Bin), OutputError> {
     let inlet = descriptions.build(stream, &Values::default())?;
     let link = Link::new(&format!("link-{}", inlet.name()), None);
     pipeline.gst().add_many([link.element(), inlet.upcast_ref()]).map_err(fail("filling the pipeline"))?;
@@ -119,26 +168,24 @@ fn inlet(pipeline: &Pipeline, stream: &str, descriptions: &Descriptions) -> Resu
     Ok((link, inlet))
 }
 
+/// By SRT, with where that is now, or else by RTMP.
 fn push(
     pipeline: &Pipeline,
-    (destination, at): (&Destination, Option<SocketAddr>),
+    destination: &Destination,
+    srt: Option<(&Srt, SocketAddr)>,
     descriptions: &Descriptions,
     encoded: &[Encoded],
     taken: &Arc<Taken>,
 ) -> Result<Vec<Link>, OutputError> {
     let looking = |step| OutputError::Graph { step };
-    let description = match destination.route() {
-        Route::Rtmp => "output/rtmp.launch",
-        Route::Srt(_) => "output/srt.launch",
-    };
+    let description = if srt.is_some() { "output/srt.launch" } else { "output/rtmp.launch" };
     let bin = descriptions.build(description, &Values::default())?;
     let mux = bin.by_name("mux").ok_or_else(|| looking("looking for the muxer"))?;
     let sink = bin.by_name("sink").ok_or_else(|| looking("looking for the sink"))?;
-    match destination.route() {
+    match srt {
         // It says the name to the server, and so looks it up itself: `elements::dial` watches where that leads.
-        Route::Rtmp => sink.set_property("location", destination.secret()),
-        Route::Srt(srt) => {
-            let at = at.ok_or_else(|| looking("looking for the address"))?;
+        None => sink.set_property("location", destination.secret()),
+        Some((srt, at)) => {
             // With its mode in it: in the one it is an address to bind, in the other one to call.
             sink.set_property("uri", format!("srt://{at}?mode={}", if srt.listens { "listener" } else { "caller" }));
             sink.set_property("latency", srt.latency_ms);
@@ -155,17 +202,14 @@ fn push(
     pipeline.gst().add(&bin).map_err(fail("filling the pipeline"))?;
     let mut links = Vec::new();
     for encoded in encoded {
-        let stream = match (destination.route(), encoded.encoding()) {
-            (Route::Srt(_), Encoding::H264) => "stream/h264-ts.launch",
-            (Route::Srt(_), Encoding::Aac) => "stream/aac-ts.launch",
+        let stream = match (srt, encoded.encoding()) {
+            (Some(_), Encoding::H264) => "stream/h264-ts.launch",
+            (Some(_), Encoding::Aac) => "stream/aac-ts.launch",
             (_, encoding) => stream(encoding),
         };
         let (link, inlet) = inlet(pipeline, stream, descriptions)?;
-        let pad = match destination.route() {
-            // Two muxers, two conventions.
-            Route::Rtmp => encoded.encoding().kind().to_string(),
-            Route::Srt(_) => "sink_%d".to_owned(),
-        };
+        // Two muxers, two conventions.
+        let pad = if srt.is_some() { "sink_%d".to_owned() } else { encoded.encoding().kind().to_string() };
         let pad = mux.request_pad_simple(&pad).ok_or_else(|| looking("asking the muxer for a pad"))?;
         let ghost = gst::GhostPad::with_target(&pad).map_err(fail("reaching the muxer"))?;
         bin.add_pad(&ghost).map_err(fail("reaching the muxer"))?;

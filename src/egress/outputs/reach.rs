@@ -2,6 +2,7 @@
 //! for looking names up.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,11 @@ impl Reach {
         let by_address = |place: &config::Place| matches!(place, config::Place::Network(_));
         let is_allowed = allow.is_empty() || allow.iter().any(|place| by_address(place) || place.has_host(host));
         is_allowed && !deny.iter().any(|place| place.has_host(host))
+    }
+
+    /// The file of certificates that are trusted beside those of the system.
+    pub(super) fn authorities(&self) -> Option<&Path> {
+        self.0.ca_file.as_deref()
     }
 
     /// Whether outputs may wait there for receivers.

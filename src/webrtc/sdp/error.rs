@@ -122,6 +122,23 @@ pub enum SdpError {
     StreamId(String),
 }
 
+impl SdpError {
+    /// What is wrong, without what a client should do about it: for what a server has answered.
+    pub(super) fn fact(&self) -> String {
+        match self {
+            Self::Syntax(detail) => format!("it is not SDP ({detail})"),
+            Self::Repeated { place, attribute } => format!("{place} has a={attribute} more than once"),
+            Self::Missing { place, attribute } => format!("{place} lacks a={attribute}"),
+            Self::Invalid { place, attribute, value, .. } => {
+                format!("{place} has a={attribute} with the value {value}, which is not valid")
+            }
+            Self::MediaLine { place, part, value } => format!("{place} has the {part} {value}"),
+            Self::Profile { place, found } => format!("{place} has the profile {found}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Where in a description something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {

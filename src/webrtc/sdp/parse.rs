@@ -156,7 +156,7 @@ fn shared_transport(
 }
 
 /// Credentials may differ: those of the first section are used for all.
-fn agree(first: &Transport, other: &Transport, place: Place) -> Result<(), SdpError> {
+pub(super) fn agree(first: &Transport, other: &Transport, place: Place) -> Result<(), SdpError> {
     if first.fingerprint != other.fingerprint {
         return Err(SdpError::Contradiction { place, what: "a=fingerprint" });
     }
