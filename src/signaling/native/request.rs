@@ -53,7 +53,8 @@ pub struct Join {
     pub room: String,
     /// The name to go by: 1 to 64 printable characters.
     pub name: String,
-    /// A token that says who one is; only looked at where tokens are configured.
+    /// A token that says who one is and what one may do, where the server has keys: `docs/access.md`. It is looked at when
+    /// coming in, and not when coming back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// Come in as a `viewer`, who publishes nothing. Otherwise the room decides.
