@@ -21,7 +21,6 @@ pub struct Ice {
     /// STUN servers as `stun:host:port`; the first serves the server itself, all go to the page.
     pub stun: Vec<String>,
     /// TURN servers, for the server and for the page.
-    #[serde(default)]
     pub turn: Vec<Turn>,
     /// TURN servers for pages and players, each of which gets a name and a password of its own.
     pub turn_urls: Vec<String>,

@@ -209,6 +209,8 @@ pub struct Snapshot {
     pub chat: Vec<Message>,
     /// Those of one's endpoints that still live.
     pub endpoints: Vec<EndpointName>,
+    /// What one may send, where one's token does not allow all of it.
+    pub sends: Option<Vec<Source>>,
 }
 
 /// How one looks at one track.

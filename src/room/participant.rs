@@ -109,6 +109,12 @@ impl Participant {
         self.identity.is_some() && self.identity == newcomer.entry.identity
     }
 
+    /// What its token lets it send, if that is not everything.
+    pub(super) fn sends(&self) -> Option<Vec<Source>> {
+        let allowed = Source::ALL.into_iter().filter(|source| self.rights.sources.allows(source.granted_as()));
+        Some(allowed.collect::<Vec<_>>()).filter(|allowed| allowed.len() < Source::ALL.len())
+    }
+
     pub(super) fn endpoint(&self, name: &EndpointName) -> Option<&Endpoint> {
         self.endpoints.get(name).map(|held| &held.endpoint)
     }

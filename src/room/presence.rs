@@ -250,6 +250,7 @@ impl Actor {
             speaker: self.speaker(),
             chat: self.chat.since(participant.chat_from),
             endpoints: participant.endpoints.keys().cloned().collect::<Vec<EndpointName>>(),
+            sends: participant.sends(),
         };
         let moderates = participant.role == Role::Moderator;
         self.tell(id, Event::Joined(Box::new(snapshot)));

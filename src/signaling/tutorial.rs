@@ -297,6 +297,7 @@ mod tests {
             speaker: None,
             chat: Vec::new(),
             endpoints: Vec::new(),
+            sends: None,
         }))
     }
 

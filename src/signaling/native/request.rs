@@ -265,6 +265,9 @@ pub struct Joined {
     pub chat: Vec<ChatMessage>,
     /// Those of one's endpoints that still live; after coming back, all others have to be opened anew.
     pub endpoints: Vec<String>,
+    /// What one may send, where one's token does not allow all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sends: Option<Vec<Source>>,
     /// For `new RTCPeerConnection({iceServers})`.
     pub ice_servers: Vec<crate::signaling::ice::IceServer>,
     /// What the server allows.

@@ -147,6 +147,7 @@ pub fn joined(snapshot: Snapshot, config: &Config) -> Joined {
         speaker: snapshot.speaker.map(|id| id.to_string()),
         chat: snapshot.chat.into_iter().map(message).collect(),
         endpoints: snapshot.endpoints.iter().map(ToString::to_string).collect(),
+        sends: snapshot.sends,
         limits: Limits {
             endpoints: MAX_ENDPOINTS,
             slots: MAX_SLOTS,
