@@ -31,7 +31,7 @@ pub enum Access {
     /// Everybody, for everything.
     Open,
     /// Who has a token.
-    Keys(Keys),
+    Keys(Box<Keys>),
 }
 
 /// Why there is no access at all.
@@ -122,7 +122,7 @@ impl Access {
     /// When everybody could come from elsewhere, and nobody said that this is meant.
     pub fn new(config: &Config) -> Result<Self, Unguarded> {
         match config.keys.is_empty() {
-            false => Ok(Self::Keys(Keys::new(&config.keys))),
+            false => Ok(Self::Keys(Box::new(Keys::new(&config.keys)))),
             true if config.open || config.listen.ip().is_loopback() => Ok(Self::Open),
             true => Err(Unguarded::Listening(config.listen)),
         }
