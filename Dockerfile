@@ -21,7 +21,8 @@ COPY --from=build /src/target/release/plenum /usr/local/bin/plenum
 USER plenum
 WORKDIR /var/lib/plenum
 VOLUME /var/lib/plenum
-# 3000: page, API and signaling. The UDP range carries media; people must be able to reach it directly.
+# 3000: page, API and signaling. It starts with a key only (PLENUM_KEYS__NAME), or with PLENUM_OPEN=true.
+# The UDP range carries media; people must be able to reach it directly.
 ENV PLENUM_LISTEN=0.0.0.0:3000 PLENUM_ICE__PORT_MIN=40000 PLENUM_ICE__PORT_MAX=40999
 EXPOSE 3000/tcp
 EXPOSE 40000-40999/udp

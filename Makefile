@@ -33,6 +33,7 @@ $(SOCKET_IO): public/package.json public/package-lock.json
 
 test: packages test-packages vendor ## everything: unit, integration and browser tests
 	if [ -f tests/package-lock.json ]; then npm ci --prefix tests --ignore-scripts; fi
+	python3 -m venv tests/.venv && tests/.venv/bin/pip install --quiet --requirement tests/requirements.txt
 	cargo build
 	node scripts/tally.mjs
 
@@ -55,4 +56,4 @@ image: ## a container image named plenum
 
 clean: ## forget everything built or fetched
 	cargo clean
-	rm -rf public/vendor public/node_modules tests/node_modules
+	rm -rf public/vendor public/node_modules tests/node_modules tests/.venv

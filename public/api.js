@@ -1,5 +1,7 @@
 // The part of the REST API that the pages use. No DOM in here.
 
+import { bearer, withToken } from './token.js';
+
 /**
  * @typedef {{ atMs: number, type: string, participant?: string | null, source?: string, text?: string }} Moment
  *
@@ -48,7 +50,8 @@ export class ApiError extends Error {
 export async function call(method, path, body) {
   let response;
   try {
-    response = await fetch(`/api/v1${path}`, { method, headers: { accept: 'application/json' }, body: body && JSON.stringify(body) });
+    const headers = { accept: 'application/json', ...bearer() };
+    response = await fetch(`/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
   } catch {
     throw new ApiError('The server cannot be reached.');
   }
@@ -76,10 +79,10 @@ export const stopRecording = (id) => call('POST', `/recordings/${encodeURICompon
 
 /** One file of several, or the only one, or the first. @param {string} id @param {string} [name] */
 export const recordingFile = (id, name) =>
-  `/api/v1/recordings/${encodeURIComponent(id)}/${name ? `files/${encodeURIComponent(name)}` : 'file'}`;
+  withToken(`/api/v1/recordings/${encodeURIComponent(id)}/${name ? `files/${encodeURIComponent(name)}` : 'file'}`);
 
 /** @param {string} id */
-export const recordingThumbnail = (id) => `/api/v1/recordings/${encodeURIComponent(id)}/thumbnail`;
+export const recordingThumbnail = (id) => withToken(`/api/v1/recordings/${encodeURIComponent(id)}/thumbnail`);
 
 /** @param {URLSearchParams} query @returns {Promise<{ recordings: Manifest[], next: string | null }>} */
 export const listRecordings = (query) => call('GET', `/recordings?${query}`);

@@ -2,6 +2,7 @@
 
 import { Client } from './client.js';
 import { Director } from './director/director.js';
+import { mayRecord, ownToken } from './token.js';
 import { Actions } from './ui/actions.js';
 import { CallWords } from './ui/call.js';
 import { Chat } from './ui/chat.js';
@@ -86,14 +87,14 @@ settings.addEventListener('close', () => picker.show(false));
 
 const viewer = () => client.self?.role === 'viewer';
 const actions = new Actions([
-  { id: 'microphone', icon: 'mic', label: 'Microphone', key: 'm', offered: () => !viewer(), run: () => toggle('audio') },
-  { id: 'camera', icon: 'camera', label: 'Camera', key: 'v', offered: () => !viewer(), run: () => toggle('video') },
-  { id: 'share', icon: 'screen', label: 'Share screen', words: () => (screen.track ? 'Stop sharing' : 'Share screen'), key: 's', inMenu: true, offered: () => screen.supported && !viewer(), run: share },
+  { id: 'microphone', icon: 'mic', label: 'Microphone', key: 'm', offered: () => client.maySend('microphone'), run: () => toggle('audio') },
+  { id: 'camera', icon: 'camera', label: 'Camera', key: 'v', offered: () => client.maySend('camera'), run: () => toggle('video') },
+  { id: 'share', icon: 'screen', label: 'Share screen', words: () => (screen.track ? 'Stop sharing' : 'Share screen'), key: 's', inMenu: true, offered: () => screen.supported && client.maySend('screen'), run: share },
   { id: 'hand', icon: 'hand', label: 'Raise hand', words: () => (client.self?.hand ? 'Lower hand' : 'Raise hand'), key: 'h', inMenu: true, run: raise },
   { id: 'chat', icon: 'chat', label: 'Chat', key: 'c', inMenu: true, run: () => panels.toggle('chat') },
   { id: 'people', icon: 'people', label: 'People', key: 'p', inMenu: true, run: () => panels.toggle('people') },
-  { id: 'record', icon: 'record', label: 'Record this call', words: () => (recorder.running ? 'Stop recording' : 'Record this call'), inMenu: true, run: () => recorder.press() },
-  { id: 'hold', icon: 'pause', label: 'Pause recording', words: () => (recorder.paused ? 'Continue recording' : 'Pause recording'), inMenu: true, offered: () => recorder.running, run: () => recorder.hold() },
+  { id: 'record', icon: 'record', label: 'Record this call', words: () => (recorder.running ? 'Stop recording' : 'Record this call'), inMenu: true, offered: mayRecord, run: () => recorder.press() },
+  { id: 'hold', icon: 'pause', label: 'Pause recording', words: () => (recorder.paused ? 'Continue recording' : 'Pause recording'), inMenu: true, offered: () => recorder.running && mayRecord(), run: () => recorder.hold() },
   { id: 'director', icon: 'director', label: 'Director', words: () => 'Direct what is mixed', key: 'd', inMenu: true, offered: () => director.allowed, run: () => director.open() },
   { id: 'layout', icon: 'grid', label: 'Layout', words: () => (stage.mode === 'grid' ? 'Show the speaker large' : 'Show everyone equally large'), key: 'l', inMenu: true, run: changeLayout },
   { id: 'full-screen', icon: 'full', label: 'Full screen', key: 'f', inMenu: true, offered: () => document.fullscreenEnabled, run: fullScreen },
@@ -114,7 +115,8 @@ stage.onMore = () => panels.toggle('people');
 
 lobby.onJoin = async (/** @type {import('./ui/lobby.js').Place} */ place) => {
   await publish();
-  await client.join(place);
+  const token = ownToken();
+  await client.join({ ...place, ...(token && { token }) });
   if (client.state === 'waiting') lobby.wait(place.room);
   else enter();
 };

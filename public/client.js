@@ -91,6 +91,11 @@ export class Client extends EventTarget {
     return this.#room.messages;
   }
 
+  /** Whether we may send a source: by our role, and by our token. @param {Source} source */
+  maySend(source) {
+    return this.self?.role !== 'viewer' && this.#endpoints.publisher.allows(source);
+  }
+
   /** Whether our screen is. */
   get sharing() {
     return this.#endpoints.screen !== null;

@@ -68,7 +68,8 @@ export class Endpoints {
    * @param {Joined} joined
    * @param {boolean} fresh  as somebody new
    */
-  enter({ iceServers, limits, endpoints }, fresh) {
+  enter({ iceServers, limits, endpoints, sends }, fresh) {
+    this.publisher.allow(sends ?? null);
     this.#iceServers = iceServers;
     this.#limits = limits;
     if (fresh) for (const line of this.lines) line.renew();
@@ -102,7 +103,7 @@ export class Endpoints {
   async shareScreen(stream, ended) {
     this.stopScreen();
     const [video] = stream.getVideoTracks();
-    const [audio] = stream.getAudioTracks();
+    const [audio] = this.publisher.allows('screenAudio') ? stream.getAudioTracks() : [];
     if (!video) throw new Refusal('unknown_track', 'There is no picture in what is to be shared.');
     const screen = new Publisher(this.#kit, {
       prefix: 'screen',

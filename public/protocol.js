@@ -28,6 +28,7 @@
  * @property {string | null} speaker
  * @property {ChatMessage[]} chat
  * @property {string[]} endpoints
+ * @property {Source[]} [sends]  what we may send, where our token does not allow all of it
  * @property {RTCIceServer[]} iceServers
  * @property {{ endpoints: number, slots: number, chatCharacters: number, reconnectSeconds: number }} limits
  */

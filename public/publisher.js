@@ -26,6 +26,8 @@ export class Publisher {
 
   #kit;
   #options;
+  /** What the server takes; null for everything. @type {Source[] | null} */
+  #allowed = null;
   /** @type {Map<Source, Outlet>} */
   #outlets;
   /** The transceivers of each endpoint. @type {WeakMap<Connection, Map<Source, RTCRtpTransceiver>>} */
@@ -42,8 +44,19 @@ export class Publisher {
     this.#outlets = new Map(options.sources.map((source) => [source, outlet()]));
   }
 
-  /** Open the line, if it is not open. */
+  /** What the server takes from the next connection on. @param {Source[] | null} sources  null for everything */
+  allow(sources) {
+    this.#allowed = sources;
+  }
+
+  /** Whether the server takes a source of ours. @param {Source} source */
+  allows(source) {
+    return this.#allowed?.includes(source) ?? true;
+  }
+
+  /** Open the line, if it is not open, and there is anything that may be sent. */
   open() {
+    if (![...this.#outlets.keys()].some((source) => this.allows(source))) return;
     const { prefix, changed, gaveUp } = this.#options;
     this.line ??= new Line(this.#kit, {
       prefix,
@@ -51,7 +64,7 @@ export class Publisher {
       build: (connection) => this.#build(connection),
       describe: (connection) => this.#describe(connection),
       // Servers take for dead of whom they hear nothing.
-      idle: () => [...this.#outlets.values()].every(({ track }) => !track),
+      idle: () => [...this.#outlets].every(([source, { track }]) => !track || !this.allows(source)),
       changed,
       // What was sent meanwhile is lost: without a keyframe the others would wait seconds for a picture.
       recovered: (connection) => this.#transceivers.get(connection)?.forEach(({ sender }) => refresh(sender)),
@@ -161,6 +174,7 @@ export class Publisher {
   #build(connection) {
     const transceivers = new Map();
     for (const [source, outlet] of this.#outlets) {
+      if (!this.allows(source)) continue;
       // The server asks for less by `demand`, but what it wanted of the endpoint before it does not repeat.
       outlet.demand = null;
       const kind = kindOf(source);

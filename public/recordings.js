@@ -1,6 +1,7 @@
 // The page of recordings: finds, plays and deletes them. What is asked for is in the address, so that it can be shared.
 
 import { deleteRecording, listRecordings } from './api.js';
+import { claims } from './token.js';
 import { wireDialogs } from './ui/dialogs.js';
 import { byId, setText } from './ui/dom.js';
 import { play } from './ui/player.js';
@@ -27,6 +28,9 @@ const say = (words) => setText(byId('words'), words);
 async function load(further) {
   const query = new URLSearchParams({ limit: PAGE });
   for (const [key, value] of new URLSearchParams(location.search)) if (KEYS.includes(key) && value) query.set(key, value);
+  const { video } = claims();
+  // A token for one room sees no other.
+  if (video?.room && !video.roomList && !query.has('room')) query.set('room', video.room);
   if (further && next) query.set('cursor', next);
   const mine = (asked += 1);
   try {

@@ -2,6 +2,7 @@
 // follow, and the session is deleted in the end. One object is one session. No DOM in here.
 
 import { ApiError } from './api.js';
+import { bearer } from './token.js';
 
 /** How long the server may take to answer, and then media to come. */
 const ANSWER_MS = 15_000;
@@ -80,7 +81,7 @@ export class Whep extends EventTarget {
   async #post(body) {
     let response;
     try {
-      const headers = { 'content-type': 'application/sdp', accept: 'application/sdp' };
+      const headers = { 'content-type': 'application/sdp', accept: 'application/sdp', ...bearer() };
       response = await fetch(this.#endpoint, { method: 'POST', headers, body, signal: AbortSignal.timeout(ANSWER_MS) });
     } catch {
       this.close();
@@ -123,7 +124,7 @@ export class Whep extends EventTarget {
     if (!session || !description || this.#closed || (this.#gathered.length === 0 && !this.#allGathered)) return;
     const body = fragment(description.sdp, this.#gathered.splice(0), this.#allGathered);
     /** @type {Record<string, string>} */
-    const headers = { 'content-type': 'application/trickle-ice-sdpfrag' };
+    const headers = { 'content-type': 'application/trickle-ice-sdpfrag', ...bearer() };
     if (session.tag) headers['if-match'] = session.tag;
     // Whoever takes no candidates may still find us by ours; if not, the deadline tells.
     await fetch(session.url, { method: 'PATCH', headers, body, signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => {});
@@ -134,7 +135,7 @@ export class Whep extends EventTarget {
     const { url } = this.#session;
     this.#session = null;
     // Also when the page goes away.
-    void fetch(url, { method: 'DELETE', keepalive: true }).catch(() => {});
+    void fetch(url, { method: 'DELETE', headers: bearer(), keepalive: true }).catch(() => {});
   }
 
   /** @param {string} message */

@@ -3,7 +3,8 @@
 //! Later wins: built-in defaults, the TOML file of `--config`, `PLENUM_*` environment variables (`PLENUM_ICE__PORT_MIN`
 //! sets `ice.port_min`), flags. `plenum.example.toml` is the commented reference; a test keeps it equal to the defaults.
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -12,12 +13,15 @@ use serde::{Deserialize, Serialize};
 
 mod encoder;
 mod hls;
+mod ice;
+mod keys;
 mod outputs;
 mod secret;
 mod upload;
 
 pub use encoder::Encoder;
 pub use hls::Hls;
+pub use ice::{Ice, Turn};
 pub use outputs::{BadPlace, Outputs, Place};
 pub use secret::Secret;
 pub use upload::Upload;
@@ -30,6 +34,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Pages of other origins that may connect, as `https://host:port`; `*` for every page.
     pub origins: Vec<String>,
+    /// Whether everybody may do everything although others than this machine can come.
+    pub open: bool,
+    /// Secrets that sign tokens, by their names; without any, everybody may do everything.
+    pub keys: BTreeMap<String, Secret>,
     /// The folder that holds recordings; made when missing.
     pub recordings: PathBuf,
     /// A folder whose files replace those of the same name in the built-in `pipelines/`.
@@ -99,42 +107,6 @@ pub enum VideoCodec {
     H264,
 }
 
-/// How media finds its way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ice {
-    /// The local addresses to offer; empty for all of them.
-    pub addresses: Vec<IpAddr>,
-    /// The lowest UDP port for media; 0 lets the system choose.
-    pub port_min: u16,
-    /// The highest UDP port for media.
-    pub port_max: u16,
-    /// Whether to offer candidates over TCP too.
-    pub tcp: bool,
-    /// STUN servers as `stun:host:port`; the first serves the server itself, all go to the page.
-    pub stun: Vec<String>,
-    /// TURN servers, for the server and for the page.
-    pub turn: Vec<Turn>,
-}
-
-/// One TURN server.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Turn {
-    /// `turn:host:port`, with `?transport=udp` or `tcp` if wanted; `turns:` for TLS.
-    pub url: String,
-    /// The name to log in with.
-    pub username: String,
-    /// The password to log in with.
-    pub credential: String,
-}
-
-impl std::fmt::Debug for Turn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Turn").field("url", &self.url).field("username", &self.username).finish_non_exhaustive()
-    }
-}
-
 /// The picture and sound that recordings hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -197,6 +169,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             origins: Vec::new(),
+            open: false,
+            keys: BTreeMap::new(),
             recordings: PathBuf::from("recordings"),
             pipelines: None,
             rooms: Rooms {
@@ -209,14 +183,7 @@ impl Default for Config {
                 reconnect_seconds: 20,
             },
             viewers: Viewers { max_per_mix: 200, max: 1000 },
-            ice: Ice {
-                addresses: Vec::new(),
-                port_min: 0,
-                port_max: 0,
-                tcp: false,
-                stun: Vec::new(),
-                turn: Vec::new(),
-            },
+            ice: Ice::default(),
             mix: Mix {
                 width: 1280,
                 height: 720,
@@ -248,6 +215,9 @@ pub struct Overrides {
     /// `--pipelines`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipelines: Option<PathBuf>,
+    /// `--open`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<bool>,
 }
 
 /// Why there is no configuration.
@@ -266,6 +236,16 @@ pub enum ConfigError {
         /// What would do.
         remedy: &'static str,
     },
+    /// A key cannot be used.
+    #[error("configuration: keys.{name} is {value}: {remedy}")]
+    Key {
+        /// Its name.
+        name: String,
+        /// What it was.
+        value: String,
+        /// What would do.
+        remedy: &'static str,
+    },
 }
 
 impl Config {
@@ -278,12 +258,16 @@ impl Config {
         if let Some(file) = file {
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment = figment.merge(Env::prefixed("PLENUM_").ignore(&["config"]).split("__"));
-        for key in ["upload.access_key_id", "upload.secret_access_key"] {
+        let environment = Env::prefixed("PLENUM_").ignore(&["config"]).filter(|key| !keys::is_one(key.as_str()));
+        figment = figment.merge(environment.split("__"));
+        for key in ["upload.access_key_id", "upload.secret_access_key", "ice.turn_secret"] {
             // As it is: one of digits alone is no number.
             if let Ok(text) = std::env::var(format!("PLENUM_{}", key.to_uppercase().replace('.', "__"))) {
                 figment = figment.merge(Serialized::default(key, text));
             }
+        }
+        for (name, secret) in keys::of_environment() {
+            figment = figment.merge(("keys", BTreeMap::from([(name, secret)])));
         }
         let config: Self = figment.merge(Serialized::defaults(overrides)).extract().map_err(Box::new)?;
         config.check()?;
@@ -292,10 +276,6 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let wrong = |key, value: String, remedy| Err(ConfigError::Value { key, value, remedy });
-        if (self.ice.port_min == 0) != (self.ice.port_max == 0) || self.ice.port_min > self.ice.port_max {
-            let range = format!("{}..{}", self.ice.port_min, self.ice.port_max);
-            return wrong("ice.port_min and ice.port_max", range, "set both, the lower one first, or both to 0");
-        }
         for (key, value) in [("mix.width", self.mix.width), ("mix.height", self.mix.height)] {
             if value % 2 != 0 || !(64..=3840).contains(&value) {
                 return wrong(key, value.to_string(), "use an even number from 64 to 3840");
@@ -319,16 +299,8 @@ impl Config {
         if self.rooms.silence_seconds < 2 {
             return wrong("rooms.silence_seconds", self.rooms.silence_seconds.to_string(), "use 2 or more");
         }
-        for url in &self.ice.stun {
-            if !url.starts_with("stun:") {
-                return wrong("ice.stun", url.clone(), "write it as stun:host:port");
-            }
-        }
-        for turn in &self.ice.turn {
-            if !turn.url.starts_with("turn:") && !turn.url.starts_with("turns:") {
-                return wrong("ice.turn.url", turn.url.clone(), "write it as turn:host:port or turns:host:port");
-            }
-        }
+        keys::check(&self.keys, self.open)?;
+        self.ice.check()?;
         self.hls.check()?;
         self.outputs.check()?;
         self.upload.check()
@@ -362,6 +334,12 @@ mod tests {
             ("[hls]\nretention_seconds = 15", "8 times"),
             ("[disk]\nstop_mb = 5000", "none be less"),
             ("[ice]\nstun = [\"example.org\"]", "stun:host:port"),
+            ("[ice]\nturn_urls = [\"turn:example.org\"]", "turn_secret"),
+            ("[ice]\nturn_secret = 7300", "quotes"),
+            ("[keys]\napp = \"7300\"", "32 characters"),
+            ("[keys]\napp = 7300", "quotes"),
+            ("[keys]\n\"a b\" = \"a secret of 32 characters or more\"", "letters"),
+            ("open = true\n[keys]\napp = \"a secret of 32 characters or more\"", "take one of the two out"),
             ("[outputs]\nallow = [\"rtmp://a\"]", "is no place"),
             ("[outputs]\nlisten_port_min = 0", "both"),
             ("[upload]\nurl = \"bucket\"", "s3://bucket/prefix"),

@@ -9,6 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use ulid::{Generator, Ulid};
 
+mod viewer;
+
+pub use viewer::ViewerId;
+
 /// One that follows all others: those of one millisecond would else be in any order, and who came first is asked of them.
 fn next() -> Ulid {
     static ALL: Mutex<Generator> = Mutex::new(Generator::new());
@@ -75,37 +79,6 @@ id!(
     /// One output of a mix.
     OutputId
 );
-
-/// Somebody who watches a mix. It is a secret, unlike other identifiers: who knows it may end the viewer.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ViewerId(String);
-
-impl ViewerId {
-    /// A new one, which nobody can guess.
-    #[must_use]
-    #[allow(clippy::new_without_default, reason = "a default that differs each time would surprise")]
-    pub fn new() -> Self {
-        Self(format!("{:032x}", rand::random::<u128>()))
-    }
-
-    /// One that somebody else sent; it is only good for looking up.
-    #[must_use]
-    pub fn from_remote(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// The secret.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ViewerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ViewerId(secret)")
-    }
-}
 
 /// What is wrong with a name that a person chose.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

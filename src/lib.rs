@@ -7,13 +7,14 @@
 //! Each module imports only those left of it; `tests/architecture.rs` holds this line against the code.
 //!
 //! ```text
-//! id, config, telemetry ← media ← elements ← webrtc ← mix ← egress ← recompose ← room ← signaling
+//! id, config, telemetry ← access ← media ← elements ← webrtc ← mix ← egress ← recompose ← room ← signaling
 //! ← http ← check ← server ← main
 //! ```
 //!
 //! | module | what it knows |
 //! |---|---|
 //! | [`id`], [`config`], [`telemetry`] | names, settings, logs |
+//! | [`access`] | who may do what: keys, tokens, what they grant |
 //! | [`media`] | generic GStreamer: pipelines with one clock, their messages, grafting, links, descriptions |
 //! | [`elements`] | our own elements: the forwarder, the gatherer, the meter, the fitter; and what others of them may dial |
 //! | [`webrtc`] | one peer connection, answering a client or offering to a server: SDP, ICE, the check of the DTLS certificate |
@@ -62,6 +63,7 @@
 
 #![warn(clippy::unwrap_used, clippy::print_stdout)]
 
+pub mod access;
 pub mod check;
 pub mod config;
 pub mod egress;

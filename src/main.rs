@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use gstreamer as gst;
+use plenum::access::Access;
+use plenum::access::command::Token;
 use plenum::config::{Config, Overrides};
 use plenum::media::description::Descriptions;
 use plenum::recompose::RecomposeError;
@@ -41,6 +43,9 @@ struct Arguments {
     /// A folder whose files replace those of the same name in the built-in pipelines/.
     #[arg(long, global = true)]
     pipelines: Option<PathBuf>,
+    /// Let everybody do everything, although there are no keys and others than this machine can come.
+    #[arg(long, global = true)]
+    open: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -51,12 +56,18 @@ enum Command {
     Check,
     /// Render a layout from an individual recording into one file.
     Recompose(Recompose),
+    /// Make a token with a key of the configuration.
+    Token(Token),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let overrides =
-        Overrides { listen: arguments.listen, recordings: arguments.recordings, pipelines: arguments.pipelines };
+    let overrides = Overrides {
+        listen: arguments.listen,
+        recordings: arguments.recordings,
+        pipelines: arguments.pipelines,
+        open: arguments.open.then_some(true),
+    };
     let config = match Config::load(arguments.config.as_deref(), overrides) {
         Ok(config) => config,
         Err(error) => return fail(USAGE, &error.into()),
@@ -64,13 +75,14 @@ fn main() -> ExitCode {
     if let Err(error) = plenum::telemetry::start(&config.log) {
         return fail(USAGE, &error);
     }
-    if let Err(error) = prepare_gstreamer() {
-        return fail(INTERNAL, &error);
-    }
     let outcome = match arguments.command.unwrap_or(Command::Serve) {
-        Command::Check => check(&config),
-        Command::Serve => serve(config).map(|()| ExitCode::SUCCESS),
-        Command::Recompose(order) => Ok(recompose(order, &config)),
+        Command::Token(order) => return token(order, &config),
+        Command::Check => prepare_gstreamer().and_then(|()| check(&config)),
+        Command::Recompose(order) => prepare_gstreamer().map(|()| recompose(order, &config)),
+        Command::Serve => match Access::new(&config) {
+            Ok(access) => prepare_gstreamer().and_then(|()| serve(config, access)).map(|()| ExitCode::SUCCESS),
+            Err(error) => return fail(USAGE, &error.into()),
+        },
     };
     outcome.unwrap_or_else(|error| fail(INTERNAL, &error))
 }
@@ -106,6 +118,17 @@ fn check(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+#[allow(clippy::print_stdout, reason = "the token is the output of this command")]
+fn token(order: Token, config: &Config) -> ExitCode {
+    match order.make(config) {
+        Ok(token) => {
+            println!("{token}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(USAGE, &error.into()),
+    }
+}
+
 fn recompose(order: Recompose, config: &Config) -> ExitCode {
     match order.run(config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -123,7 +146,7 @@ fn code(error: &RecomposeError) -> u8 {
 }
 
 #[tokio::main]
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, access: Access) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another server running there?", config.listen))?;
@@ -135,5 +158,5 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    plenum::server::run(listener, config, stop).await
+    plenum::server::run(listener, config, access, stop).await
 }

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::{Layer, ServiceExt};
 
+use crate::access::Access;
 use crate::check;
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
@@ -26,6 +27,8 @@ use crate::egress::retention::{self, Keep};
 use crate::egress::upload::Uploader;
 use crate::elements::dial;
 use crate::http::Api;
+use crate::http::body::hear_out;
+use crate::http::gate::Gate;
 use crate::http::origin::Origins;
 use crate::media::description::Descriptions;
 use crate::mix::trial;
@@ -48,8 +51,13 @@ const REQUESTS_DEADLINE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When the folder of recordings or a description cannot be used.
-pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let config = Arc::new(config);
+pub async fn run(
+    listener: TcpListener,
+    config: Config,
+    access: Access,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let (config, access) = (Arc::new(config), Arc::new(access));
     let descriptions = described(&config).await?;
     let catalogue = Catalogue::open(&config.recordings)
         .await
@@ -75,18 +83,18 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         shelves: shelves.clone(),
         viewers: Arc::new(Semaphore::new(config.viewers.max.min(Semaphore::MAX_PERMITS))),
     });
-    let routes = warp::service(crate::http::routes(Api {
+    let api = Api { registry: registry.clone(), catalogue, shelves, reach, config: Arc::clone(&config) };
+    let gate = Arc::new(Gate::new(Arc::clone(&access), Origins::new(&config.origins), api.clone()));
+    let routes = warp::service(crate::http::routes(api));
+    let (layer, io) = signaling::layer(Signaling {
         registry: registry.clone(),
-        catalogue,
-        shelves,
-        reach,
         config: Arc::clone(&config),
-    }));
-    let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), config: Arc::clone(&config) });
+        access: Arc::clone(&access),
+    });
     let service = layer.layer(routes);
-    let origins = Arc::new(Origins::new(&config.origins));
 
     tracing::info!("serving on http://{}", listener.local_addr()?);
+    say_who_may(&access, &config);
     let connections = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
@@ -102,14 +110,19 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
             },
             () = &mut stop => break,
         };
-        let (service, origins) = (service.clone(), Arc::clone(&origins));
-        let front = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let (service, origins) = (service.clone(), Arc::clone(&origins));
+        let (service, gate) = (service.clone(), Arc::clone(&gate));
+        let front = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let (service, gate) = (service.clone(), Arc::clone(&gate));
             async move {
-                if let Some(refusal) = origins.refusal(&request) {
-                    return Ok::<_, Infallible>(refusal.map(Either::Left));
-                }
-                let Ok(response) = service.oneshot(with_library_path(request)).await;
+                let seal = match gate.admit(&mut request).await {
+                    Ok(seal) => seal,
+                    Err(answer) => {
+                        hear_out(request.into_body()).await;
+                        return Ok::<_, Infallible>(answer.map(Either::Left));
+                    }
+                };
+                let Ok(mut response) = service.oneshot(with_library_path(request)).await;
+                seal.put_on(response.headers_mut());
                 Ok(response.map(Either::Right))
             }
         });
@@ -135,6 +148,17 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         tracing::debug!("some connections did not end by themselves");
     }
     Ok(())
+}
+
+/// Who left the door open should know.
+fn say_who_may(access: &Access, config: &Config) {
+    match access {
+        Access::Keys(keys) => tracing::info!(?keys, "everybody needs a token"),
+        Access::Open if config.listen.ip().is_loopback() => tracing::info!(
+            "no keys: whoever reaches this address may do everything; set keys before a proxy in front lets others in"
+        ),
+        Access::Open => tracing::warn!("open, and no keys: whoever reaches this address may do everything"),
+    }
 }
 
 /// The descriptions, all of which can be used, with the encoder that was found to work.

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 /// From the bottom up; what stands in one row may not import each other except as listed.
-const ORDER: [&[&str]; 14] = [
+const ORDER: [&[&str]; 15] = [
     &["id", "config", "telemetry"],
+    &["access"],
     &["media"],
     &["elements"],
     &["webrtc"],

@@ -117,6 +117,8 @@ impl Server {
         command.args(["--pdeathsig", "KILL"]);
         command.args(["taskset", "-c", &cores_for(pin.then_some(0))]);
         command.arg(program).arg("--listen").arg(Self::address().to_string());
+        // Nobody else comes into the namespace.
+        command.env("PLENUM_OPEN", "true");
         command.arg("--recordings").arg(work.path().join("recordings"));
         // What is set for somebody's own server must not change what is measured.
         for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("PLENUM_")) {

@@ -1,5 +1,6 @@
 // What goes out of the room, and how it fares; and what else is to go out.
 
+import { withToken } from '../token.js';
 import { byId, fromTemplate, part, setIcon, setText } from '../ui/dom.js';
 import { say } from './wrong.js';
 
@@ -97,7 +98,8 @@ export class OutputList {
     copy.hidden = !served || !navigator.clipboard;
     const what = `${kind.toUpperCase()}${mix ? ` of ${mix}` : ''}`;
     if (served) {
-      link.href = url;
+      // With our token, unlike what is copied for others.
+      link.href = withToken(url);
       link.setAttribute('aria-label', `Open ${what}`);
       setText(part(copy, '.unseen'), ` of ${what}`);
       copy.addEventListener('click', () => copyAddress(address, part(copy, '.copy-words')));

@@ -1,5 +1,6 @@
 // Before the call: who you are, which room, and a look at yourself.
 
+import { claims } from '../token.js';
 import { DevicePicker } from './devices.js';
 import { byId, setToggle } from './dom.js';
 import { recall, remember } from './remember.js';
@@ -73,12 +74,13 @@ export class Lobby {
     byId('wait-title').focus();
   }
 
-  /** Name and room come from the address, else from the last time. */
+  /** Name and room come from the token or the address, else from the last time. */
   #fill() {
     const address = new URLSearchParams(location.search);
     const last = recall('place', /** @type {Partial<Place>} */ ({}));
-    this.#name.value = address.get('name') ?? last.name ?? '';
-    this.#room.value = address.get('room') ?? last.room ?? '';
+    const { name, sub, video } = claims();
+    this.#name.value = name ?? sub ?? address.get('name') ?? last.name ?? '';
+    this.#room.value = address.get('room') ?? video?.room ?? last.room ?? '';
     this.#tile.setName(this.#name.value);
   }
 

@@ -1,6 +1,7 @@
 // The Record button, and the sign that everyone in the room sees while a recording runs.
 
 import { pauseRecording, recordingFile, resumeRecording, startRecording, stopRecording } from '../api.js';
+import { withToken } from '../token.js';
 import { elapsed } from './clock.js';
 import { byId, listen, setIcon } from './dom.js';
 
@@ -135,7 +136,7 @@ export class Recorder {
       return;
     }
     const link = document.createElement('a');
-    link.href = url || recordingFile(id);
+    link.href = url ? withToken(url) : recordingFile(id);
     link.download = '';
     link.textContent = 'Download';
     this.#notices.show('The recording is saved.', { stay: true, extra: link });

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
+use http_body_util::BodyExt;
+use hyper::body::Body;
 use warp::Filter;
 use warp::reject::{Reject, Rejection};
 
@@ -32,6 +34,20 @@ pub(super) fn limited() -> impl Filter<Extract = (Bytes,), Error = Rejection> + 
         let whole = tokio::time::timeout(PATIENCE, collect(parts)).await;
         whole.unwrap_or_else(|_| Err(warp::reject::custom(Broken)))
     })
+}
+
+/// Reads a body that nobody wants, as far as whoever sends it may need that to hear the answer.
+pub async fn hear_out(mut body: impl Body<Data: Buf> + Unpin) {
+    let heard = async {
+        let mut length = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            length = length.saturating_add(frame.data_ref().map_or(0, Buf::remaining));
+            if length > HEARD_OUT {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, heard).await;
 }
 
 async fn collect(parts: impl Stream<Item = Result<impl Buf, warp::Error>>) -> Result<Bytes, Rejection> {

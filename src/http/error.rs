@@ -28,6 +28,12 @@ pub(super) fn reply(status: StatusCode, code: &str, message: &str) -> Response {
     of_field(status, code, message, None)
 }
 
+/// The body of an error answer, for those who make the rest of it themselves.
+pub(super) fn text(code: &str, message: &str) -> String {
+    // Two words always can be written.
+    serde_json::to_string(&Body { code, message, field: None }).unwrap_or_default()
+}
+
 /// An error answer about a part of the request.
 pub(super) fn of_field(status: StatusCode, code: &str, message: &str, field: Option<&str>) -> Response {
     warp::reply::with_status(warp::reply::json(&Body { code, message, field }), status).into_response()

@@ -12,7 +12,10 @@ use warp::reject::Rejection;
 use warp::reply::{Reply, Response};
 
 use super::{body, error};
+use crate::access::{Pass, is_same};
 use crate::config::Ice;
+use crate::id::EndpointId;
+use crate::signaling::ice::{self, IceServer};
 use crate::webrtc::candidate::CandidatePolicy;
 use crate::webrtc::sdp::{Fragment, FragmentError, SdpError};
 
@@ -31,6 +34,8 @@ pub(super) type Refusal = Box<Response>;
 pub(super) struct Asked {
     pub(super) method: Method,
     pub(super) query: String,
+    /// What the one who asks may do; none for what needs nothing.
+    pub(super) pass: Option<Pass>,
     headers: HeaderMap,
     body: Bytes,
 }
@@ -40,9 +45,10 @@ pub(super) fn asked() -> impl Filter<Extract = (Asked,), Error = Rejection> + Cl
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(query)
+        .and(warp::ext::optional())
         .and(warp::header::headers_cloned())
         .and(body::limited())
-        .map(|method, query, headers, body| Asked { method, query, headers, body })
+        .map(|method, query, pass, headers, body| Asked { method, query, pass, headers, body })
 }
 
 impl Asked {
@@ -57,8 +63,7 @@ impl Asked {
         self.expect(FRAGMENT)?;
         let tag = tag(id);
         // Everything matches `*`; a client that restarts ICE says so, and is refused for that.
-        let matches =
-            |tags: &str| tags.split(',').any(|known| matches!(known.trim(), known if known == tag || known == "*"));
+        let matches = |tags: &str| tags.split(',').map(str::trim).any(|known| known == "*" || is_same(known, &tag));
         match self.headers.get(header::IF_MATCH).map(|tags| tags.to_str().is_ok_and(matches)) {
             Some(true) => {}
             Some(false) => {
@@ -97,7 +102,9 @@ pub(super) fn created(answer: String, location: &str, id: &str, ice: &Ice) -> Re
     headers.insert(ACCEPT_PATCH, HeaderValue::from_static(FRAGMENT));
     let values = [(header::LOCATION, location), (header::ETAG, &tag(id))];
     let values = values.map(|(name, value)| (name, HeaderValue::from_str(value)));
-    let links = servers(ice).into_iter().map(|link| (header::LINK, HeaderValue::from_str(&link)));
+    // Nobody else has to know whose they are.
+    let servers = ice::servers(ice, EndpointId::new().as_str());
+    let links = links(servers).map(|link| (header::LINK, HeaderValue::from_str(&link)));
     for (name, value) in values.into_iter().chain(links) {
         match value {
             Ok(value) => drop(headers.append(name, value)),
@@ -114,18 +121,18 @@ fn tag(id: &str) -> String {
     format!("\"{hex}\"")
 }
 
-/// Each configured server as a `Link`, RFC 9725, section 4.6.
-fn servers(ice: &Ice) -> Vec<String> {
+/// Each server for ICE as a `Link`, RFC 9725, section 4.6.
+fn links(servers: Vec<IceServer>) -> impl Iterator<Item = String> {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-    let stun = ice.stun.iter().map(|url| format!("<{url}>; rel=\"ice-server\""));
-    let turn = ice.turn.iter().map(|turn| {
-        let (name, credential) = (quoted(&turn.username), quoted(&turn.credential));
-        format!(
-            "<{}>; rel=\"ice-server\"; username=\"{name}\"; credential=\"{credential}\"; credential-type=\"password\"",
-            turn.url
-        )
-    });
-    stun.chain(turn).collect()
+    servers.into_iter().map(move |server| match (&server.username, &server.credential) {
+        (Some(name), Some(credential)) => format!(
+            "<{}>; rel=\"ice-server\"; username=\"{}\"; credential=\"{}\"; credential-type=\"password\"",
+            server.urls,
+            quoted(name),
+            quoted(credential)
+        ),
+        _ => format!("<{}>; rel=\"ice-server\"", server.urls),
+    })
 }
 
 /// What an endpoint says to all methods but POST.
@@ -187,18 +194,25 @@ pub(super) fn busy(code: &str, message: &str) -> Response {
 
 /// The same for the pages of everybody.
 pub(super) fn for_every_page(mut response: Response) -> Response {
-    let headers = response.headers_mut();
+    open_to_every_page(response.headers_mut());
+    response
+}
+
+/// Lets the pages of everybody read an answer.
+pub(super) fn open_to_every_page(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_METHODS, "DELETE, GET, HEAD, OPTIONS, PATCH, POST"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, If-Match"),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Accept-Patch, Accept-Post, ETag, Link, Location, Retry-After"),
+        (
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "Accept-Patch, Accept-Post, ETag, Link, Location, Retry-After, WWW-Authenticate",
+        ),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    response
 }
 
 #[cfg(test)]
@@ -213,7 +227,7 @@ mod tests {
         let ice =
             Ice { stun: vec!["stun:s.example.org".into()], turn: vec![turn], ..crate::config::Config::default().ice };
         assert_eq!(
-            servers(&ice),
+            links(ice::servers(&ice, "ann")).collect::<Vec<_>>(),
             [
                 "<stun:s.example.org>; rel=\"ice-server\"",
                 "<turn:t.example.org?transport=udp>; rel=\"ice-server\"; username=\"u\\\"\"; credential=\"c\"; credential-type=\"password\""

@@ -6,6 +6,7 @@
 //! | `GET /hls/{room}/{mix}/media.m3u8`, with `_HLS_msn` and `_HLS_part` if wanted | the list of segments, once what is named is in it |
 //! | `GET /hls/{room}/{mix}/{name}` | header, segment or part; the next part is waited for |
 //!
+//! Who has to have a token and cannot send a header gives it as `token` in the query: the lists that come then carry it on.
 //! Lists are never kept by caches, everything else for ever: a name always means the same. Any page may read them.
 
 use bytes::Bytes;
@@ -33,6 +34,7 @@ struct Directives {
     number: Option<u64>,
     #[serde(rename = "_HLS_part")]
     part: Option<usize>,
+    token: Option<String>,
 }
 
 pub(super) fn routes(
@@ -55,25 +57,44 @@ async fn serve(room: String, mix: String, name: String, query: String, shelves: 
             "this mix is not served: start an output of kind hls",
         );
     };
-    match name.as_str() {
-        "index.m3u8" => match shelf.index() {
-            Some(text) => answer(text.into(), LIST, NOT_KEPT),
-            None => missing(Missing::Late),
-        },
-        "media.m3u8" => match serde_html_form::from_str::<Directives>(&query) {
-            Ok(Directives { number, part }) => match shelf.list(number, part).await {
-                Ok(text) => answer(text.into(), LIST, NOT_KEPT),
-                Err(why) => missing(why),
-            },
-            Err(error) => {
-                error::reply(StatusCode::BAD_REQUEST, "bad_query", &format!("the query cannot be used: {error}"))
-            }
-        },
-        name => match shelf.get(name).await {
+    if !matches!(name.as_str(), "index.m3u8" | "media.m3u8") {
+        return match shelf.get(&name).await {
             Ok(bytes) => answer(bytes, MEDIA, KEPT),
             Err(why) => missing(why),
-        },
+        };
     }
+    let Directives { number, part, token } = match serde_html_form::from_str(&query) {
+        Ok(directives) => directives,
+        Err(error) => {
+            return error::reply(StatusCode::BAD_REQUEST, "bad_query", &format!("the query cannot be used: {error}"));
+        }
+    };
+    let list = if name == "index.m3u8" { shelf.index().ok_or(Missing::Late) } else { shelf.list(number, part).await };
+    match (list, token) {
+        (Ok(list), Some(token)) => answer(carrying(&list, &token).into(), LIST, NOT_KEPT),
+        (Ok(list), None) => answer(list.into(), LIST, NOT_KEPT),
+        (Err(why), _) => missing(why),
+    }
+}
+
+/// A list whose addresses carry a token: players take over neither query nor cookies.
+fn carrying(list: &str, token: &str) -> String {
+    // What is no token has no place in a list.
+    if !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
+        return list.to_owned();
+    }
+    let mut carrying = String::with_capacity(list.len() * 2);
+    for line in list.lines() {
+        match line.split_once("URI=\"").and_then(|(before, rest)| Some((before, rest.split_once('"')?))) {
+            Some((before, (uri, after))) if line.starts_with('#') => {
+                carrying.extend([before, "URI=\"", uri, "?token=", token, "\"", after]);
+            }
+            _ if line.starts_with('#') || line.is_empty() => carrying.push_str(line),
+            _ => carrying.extend([line, "?token=", token]),
+        }
+        carrying.push('\n');
+    }
+    carrying
 }
 
 fn answer(body: Bytes, kind: &'static str, kept: &'static str) -> Response {
@@ -97,4 +118,19 @@ fn missing(why: Missing) -> Response {
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_carries_the_token_on() {
+        let list = "#EXTM3U\n#EXT-X-MAP:URI=\"a.mp4\"\n#EXT-X-PART:DURATION=0.5,URI=\"a-1.0.m4s\",INDEPENDENT=YES\n#EXTINF:2.0,\na-1.m4s\n";
+        assert_eq!(
+            carrying(list, "x.y-z_0"),
+            "#EXTM3U\n#EXT-X-MAP:URI=\"a.mp4?token=x.y-z_0\"\n#EXT-X-PART:DURATION=0.5,URI=\"a-1.0.m4s?token=x.y-z_0\",INDEPENDENT=YES\n#EXTINF:2.0,\na-1.m4s?token=x.y-z_0\n"
+        );
+        assert_eq!(carrying(list, "x\"\nhttp://evil.example"), list);
+    }
 }

@@ -1,11 +1,14 @@
 //! What is served over HTTP: the page, the API, HLS, WHEP and WHIP, the Socket.IO client, health. Composition only; each route has its file.
+//! All requests pass [`gate`] first; what each asks for is in [`needs`].
 
-mod body;
+pub mod body;
 mod error;
 mod exchange;
+pub mod gate;
 mod hls;
 mod leave;
 mod mixes;
+pub mod needs;
 pub mod origin;
 mod outputs;
 mod page;

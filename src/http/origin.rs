@@ -1,6 +1,9 @@
-//! Which pages may talk to the signaling: CORS does not stop a hostile page's websocket, so the server looks itself.
+//! Which pages may talk to the signaling and change things by the API: CORS stops neither a hostile page's websocket nor its
+//! plain requests, so the server looks itself. And which pages may read what the API answers: that is for CORS.
 
-use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+
+use super::error;
 
 /// The origins that may connect.
 #[derive(Debug)]
@@ -15,25 +18,40 @@ impl Origins {
         Self { allowed: allowed.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect() }
     }
 
-    /// The refusal, 403 and why, of a Socket.IO request that comes from a page elsewhere. Programs send no origin and
-    /// may pass.
+    /// The refusal, 403 and why, of a request that comes from a page elsewhere: of Socket.IO, by whatever transport, and of the
+    /// API where it changes something. Programs send no origin and may pass.
     #[must_use]
     pub fn refusal<B>(&self, request: &Request<B>) -> Option<Response<String>> {
-        if !request.uri().path().starts_with("/socket.io") || self.allows(request.headers()) {
+        let path = request.uri().path();
+        let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        let looked_at = path.starts_with("/socket.io") || (path.starts_with("/api/") && !reads);
+        if !looked_at || self.allows(request.headers()) {
             return None;
         }
         tracing::warn!(origin = ?request.headers().get(header::ORIGIN), "a page of another origin was refused");
-        let message = r#"{"code":"origin_refused","message":"this page may not connect here: add its origin to `origins` in the configuration"}"#;
-        let mut refusal = Response::new(message.to_owned());
+        let message = "this page may not connect here: add its origin to `origins` in the configuration";
+        let mut refusal = Response::new(error::text("origin_refused", message));
         *refusal.status_mut() = StatusCode::FORBIDDEN;
-        refusal.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+        refusal.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Some(refusal)
+    }
+
+    /// The page of another origin that may read what the API answers, as CORS wants it named.
+    #[must_use]
+    pub fn reader<B>(&self, request: &Request<B>) -> Option<HeaderValue> {
+        let origin = request.headers().get(header::ORIGIN).filter(|_| request.uri().path().starts_with("/api/"))?;
+        let named = origin.to_str().ok()?.to_ascii_lowercase();
+        self.lists(&named).then(|| origin.clone())
+    }
+
+    fn lists(&self, origin: &str) -> bool {
+        self.allowed.iter().any(|allowed| allowed == "*" || *allowed == origin)
     }
 
     fn allows(&self, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(header::ORIGIN) else { return true };
         let Ok(origin) = origin.to_str().map(str::to_ascii_lowercase) else { return false };
-        if self.allowed.iter().any(|allowed| allowed == "*" || *allowed == origin) {
+        if self.lists(&origin) {
             return true;
         }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_ascii_lowercase);
@@ -66,5 +84,32 @@ mod tests {
         let listed = Origins::new(&["https://other.example/".into()]);
         assert!(listed.refusal(&request(Some("https://other.example"))).is_none());
         assert!(Origins::new(&["*".into()]).refusal(&request(Some("https://evil.example"))).is_none());
+    }
+
+    #[test]
+    fn pages_elsewhere_read_and_change_what_they_are_allowed_to() {
+        let of = |method: &str, path: &str| {
+            let builder = Request::builder().method(method).uri(path).header(header::HOST, "call.example.org");
+            builder.header(header::ORIGIN, "https://other.example").body(()).expect("a request")
+        };
+        let (none, listed) = (Origins::new(&[]), Origins::new(&["https://other.example".into()]));
+        for (method, path, refused, reads) in [
+            ("POST", "/api/v1/rooms/tea/recordings", true, true),
+            ("DELETE", "/api/v1/recordings/01h8", true, true),
+            ("GET", "/api/v1/recordings", false, true),
+            ("OPTIONS", "/api/v1/recordings", false, true),
+            // Polling is as good as a websocket.
+            ("GET", "/socket.io/?EIO=4&transport=polling", true, false),
+            ("POST", "/socket.io/?EIO=4&transport=polling&sid=x", true, false),
+            // These are for all pages.
+            ("POST", "/whip/tea", false, false),
+            ("GET", "/", false, false),
+        ] {
+            let request = of(method, path);
+            assert_eq!(none.refusal(&request).is_some(), refused, "{method} {path}");
+            assert!(listed.refusal(&request).is_none() && none.reader(&request).is_none(), "{method} {path}");
+            let read = listed.reader(&request);
+            assert_eq!(read.is_some_and(|origin| origin == "https://other.example"), reads, "{method} {path}");
+        }
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /whip/{room}`, with `?name=` if wanted, an SDP offer to send | 201, the answer, and in `Location` the session's address |
+//! | `POST /whip/{room}`, with `?name=` if wanted and no token says another, an SDP offer to send | 201, the answer, and in `Location` the session's address |
 //! | `PATCH /whip/{room}/{session}`, candidates as an SDP fragment, with `If-Match` | 204 |
 //! | `DELETE /whip/{room}/{session}` | 200: the encoder has left |
 //!
 //! Each encoder has a task that takes what the room tells it, and lets it leave when its connection fails. Its identifier is a
 //! secret, as that of a viewer.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ use warp::reply::{Reply, Response};
 
 use super::exchange::{self, Asked};
 use super::{Api, error};
-use crate::id::{EndpointName, ParticipantId, ParticipantName, RoomName, ViewerId};
+use crate::access::{Entry, EntryError, Pass, Rights};
+use crate::id::{EndpointName, NameError, ParticipantId, RoomName, ViewerId};
 use crate::room::{
     Command, Done, EVENTS, Event, JoinError, Newcomer, Request, RequestError, Role as ParticipantRole, RoomHandle,
     Tracks,
@@ -38,7 +39,7 @@ const JOIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// The encoders that are in a room, by their secrets.
 #[derive(Debug, Clone, Default)]
-struct Encoders(Arc<Mutex<HashMap<String, Encoder>>>);
+struct Encoders(Arc<Mutex<BTreeMap<ViewerId, Encoder>>>);
 
 /// Where an encoder is.
 #[derive(Debug, Clone)]
@@ -49,7 +50,7 @@ struct Encoder {
 }
 
 impl Encoders {
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Encoder>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<ViewerId, Encoder>> {
         // Held for single look-ups and changes.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,24 +100,41 @@ async fn endpoint(room: String, asked: Asked, api: Api, encoders: Encoders) -> R
         Ok(offer) => offer,
         Err(refusal) => return *refusal,
     };
-    let bad = |message: String| error::reply(StatusCode::BAD_REQUEST, "bad_name", &message);
     let name = serde_html_form::from_str::<Query>(&asked.query).unwrap_or_default().name;
-    let names = RoomName::parse(&percent_decode_str(&room).decode_utf8_lossy())
-        .and_then(|room| Ok((room, ParticipantName::parse(name.as_deref().unwrap_or(NAME))?)));
-    let (room_name, name) = match names {
-        Ok(names) => names,
-        Err(error) => return bad(error.to_string()),
+    let (room_name, entry) = match entry(&room, name.as_deref().unwrap_or(NAME), asked.pass.as_ref()) {
+        Ok(entry) => entry,
+        Err(refusal) => return *refusal,
     };
     if let Err(refusal) = check(&offer, &api) {
         return *refusal;
     }
     let ice = api.config.ice.clone();
     // A task of its own: whoever asked may go at any moment, and nobody is to stay in the room for that.
-    let begun = tokio::spawn(begin(room_name, name, offer, api, encoders)).await;
+    let begun = tokio::spawn(begin(room_name, entry, offer, api, encoders)).await;
     match begun {
-        Ok(Ok((secret, answer))) => exchange::created(answer, &format!("/whip/{room}/{secret}"), &secret, &ice),
+        Ok(Ok((secret, answer))) => {
+            let secret = secret.as_str();
+            exchange::created(answer, &format!("/whip/{room}/{secret}"), secret, &ice)
+        }
         Ok(Err(refused)) => refusal(&refused),
         Err(error) => error::internal(&error.to_string()),
+    }
+}
+
+/// As whom an encoder comes into which room.
+fn entry(room: &str, said: &str, pass: Option<&Pass>) -> Result<(RoomName, Entry), exchange::Refusal> {
+    let bad = |error: NameError| error::reply(StatusCode::BAD_REQUEST, "bad_name", &error.to_string());
+    let room = RoomName::parse(&percent_decode_str(room).decode_utf8_lossy()).map_err(bad)?;
+    // The gate gives one to everybody who may come.
+    let pass = pass.ok_or_else(|| error::internal("an encoder came by without a pass"))?;
+    match pass.enter(&room, said) {
+        Ok(Entry { rights: Rights { hidden: true, .. }, .. }) => {
+            let message = "hidden participants send nothing: an encoder needs a token without hidden";
+            Err(error::reply(StatusCode::FORBIDDEN, "forbidden", message).into())
+        }
+        Ok(entry) => Ok((room, entry)),
+        Err(EntryError::Name(error)) => Err(bad(error).into()),
+        Err(error) => Err(error::reply(StatusCode::FORBIDDEN, error.code(), &error.to_string()).into()),
     }
 }
 
@@ -139,14 +157,14 @@ fn check(offer: &str, api: &Api) -> Result<(), exchange::Refusal> {
 /// Lets an encoder in: gives its secret, and the answer to its offer.
 async fn begin(
     room: RoomName,
-    name: ParticipantName,
+    entry: Entry,
     offer: String,
     api: Api,
     encoders: Encoders,
-) -> Result<(String, String), Refused> {
+) -> Result<(ViewerId, String), Refused> {
     let (sender, mut events) = mpsc::channel(EVENTS);
     let newcomer =
-        || Newcomer { name: name.clone(), role: ParticipantRole::Participant, native: false, events: sender.clone() };
+        || Newcomer { entry: entry.clone(), role: ParticipantRole::Participant, native: false, events: sender.clone() };
     let (room, id) = api.registry.join(&room, newcomer).await.map_err(Refused::Join)?;
     drop(sender);
     let mut encoder = Encoder { room, id: id.clone(), session: 0 };
@@ -168,14 +186,14 @@ async fn begin(
         }
     };
     // As secret as that of a viewer.
-    let secret = ViewerId::new().as_str().to_owned();
+    let secret = ViewerId::new();
     encoders.all().insert(secret.clone(), encoder.clone());
     tokio::spawn(attend(secret.clone(), encoder, events, encoders));
     Ok((secret, answer))
 }
 
 /// Takes what the room tells an encoder, until it is out, or its connection fails.
-async fn attend(secret: String, encoder: Encoder, mut events: mpsc::Receiver<Event>, encoders: Encoders) {
+async fn attend(secret: ViewerId, encoder: Encoder, mut events: mpsc::Receiver<Event>, encoders: Encoders) {
     while let Some(event) = events.recv().await {
         match event {
             Event::Removed(_) => break,
@@ -202,7 +220,7 @@ async fn session(_room: String, secret: String, asked: Asked, api: Api, encoders
                 Ok(fragment) => fragment,
                 Err(refusal) => return *refusal,
             };
-            let Some(encoder) = encoders.all().get(&secret).cloned() else { return unknown() };
+            let Some(encoder) = encoders.all().get(&ViewerId::from_remote(&secret)).cloned() else { return unknown() };
             let endpoint = EndpointName::of(&encoder.id);
             match encoder.ask(Request::Trickle { endpoint, fragment }).await {
                 Ok(_) => StatusCode::NO_CONTENT.into_response(),
@@ -211,7 +229,7 @@ async fn session(_room: String, secret: String, asked: Asked, api: Api, encoders
             }
         }
         Method::DELETE => {
-            let Some(encoder) = encoders.all().remove(&secret) else { return unknown() };
+            let Some(encoder) = encoders.all().remove(&ViewerId::from_remote(&secret)) else { return unknown() };
             encoder.leave().await;
             StatusCode::OK.into_response()
         }
@@ -232,6 +250,9 @@ fn refusal(refused: &Refused) -> Response {
         }
         Refused::Request(RequestError::Offer(error)) => exchange::bad_offer(error),
         Refused::Request(RequestError::Fragment(error)) => exchange::bad_fragment(error),
+        Refused::Request(error @ (RequestError::Forbidden(_) | RequestError::NotGranted(_))) => {
+            error::reply(StatusCode::FORBIDDEN, error.code(), &error.to_string())
+        }
         Refused::Request(error) => error::reply(StatusCode::INTERNAL_SERVER_ERROR, error.code(), &error.to_string()),
     }
 }

@@ -56,7 +56,11 @@ impl Actor {
         if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
             return Err(RequestError::Content("the message holds control characters: send printable text".into()));
         }
-        let name = self.participants.get(id).ok_or(RequestError::NotJoined)?.name.clone();
+        let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
+        if !participant.rights.chats {
+            return Err(RequestError::Forbidden("your token does not let you write here: ask whoever gave it to you"));
+        }
+        let name = participant.name.clone();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let message = self.chat.add(Message { id: 0, from: id.clone(), name, text: text.to_owned(), at });

@@ -9,10 +9,11 @@ use super::error::{JoinError, MixesError, OutputError, RecordingError, RequestEr
 use super::event::Event;
 use super::mixes::{Change, Described};
 use super::model::{Look, Role, Source};
+use crate::access::Entry;
 use crate::egress::format::Choice;
 use crate::egress::manifest::Manifest;
 use crate::egress::outputs::Status;
-use crate::id::{EndpointName, MixName, OutputId, ParticipantId, ParticipantName, RecordingId};
+use crate::id::{EndpointName, MixName, OutputId, ParticipantId, RecordingId};
 use crate::webrtc::sdp::Fragment;
 
 /// A message to the room's task.
@@ -171,8 +172,8 @@ pub enum Done {
 /// Somebody who wants to come in.
 #[derive(Debug)]
 pub struct Newcomer {
-    /// The name to go by.
-    pub name: ParticipantName,
+    /// As whom they come, and what they may do.
+    pub entry: Entry,
     /// The role that is asked for; the room gives no more than what it decides itself.
     pub role: Role,
     /// Whether this session can come back, moderate, and tell what it looks at: whether it speaks the native dialect.

@@ -7,8 +7,9 @@ use super::command::{Done, Reply, Tracks, Wanted};
 use super::error::{RequestError, endpoint_code};
 use super::event::Event;
 use super::held::{Held, Publishing, Purpose, Receiving};
-use super::model::Role as ParticipantRole;
+use super::model::{Role as ParticipantRole, Source};
 use super::participant::{MAX_ENDPOINTS, Participant};
+use crate::access::Sources;
 use crate::id::{EndpointId, EndpointName, ParticipantId};
 use crate::webrtc::candidate::{self, Candidate, CandidatePolicy};
 use crate::webrtc::sdp::{self, Fragment, Offer, Policy, Role};
@@ -37,11 +38,15 @@ impl Actor {
 
     pub(super) fn publish(&mut self, id: &ParticipantId, naming: Naming, offer: &str, tracks: Tracks, reply: Reply) {
         let prepared = self.offer(id, &naming.name, offer, Role::Publisher).and_then(|offer| {
-            if self.participants.get(id).is_some_and(|participant| participant.role == ParticipantRole::Viewer) {
+            let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
+            if participant.rights.sources.is_nothing() {
+                return Err(RequestError::Forbidden("your token lets you send nothing: ask whoever gave it to you"));
+            }
+            if participant.role == ParticipantRole::Viewer {
                 return Err(RequestError::Forbidden("viewers publish nothing: ask a moderator for another role"));
             }
             check_tracks(&offer, &tracks)?;
-            let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
+            check_rights(&offer, &tracks, &participant.rights.sources)?;
             let context = if naming.trickles { self.endpoints.clone() } else { self.gathering() };
             Ok(Endpoint::publisher(&participant.bin, offer, &context)?)
         });
@@ -58,6 +63,9 @@ impl Actor {
         }
         let prepared = self.offer(id, &naming.name, offer, Role::Subscriber).and_then(|offer| {
             let participant = self.participants.get(id).ok_or(RequestError::NotJoined)?;
+            if !participant.rights.subscribes {
+                return Err(RequestError::Forbidden("your token does not let you receive: ask whoever gave it to you"));
+            }
             // Slots that change their person belong to no stream: a browser would keep one's lips to another's voice.
             let stream = if let Wanted::Of(sender) = &wanted { sender.as_str() } else { "-" };
             Ok(Endpoint::subscriber(&participant.bin, offer, stream, &self.endpoints)?)
@@ -256,6 +264,18 @@ impl Actor {
                 self.expel(&id, super::Removal::Lost(reason));
             }
         }
+    }
+}
+
+/// Each track has to be one that may be sent.
+fn check_rights(offer: &Offer, tracks: &Tracks, allowed: &Sources) -> Result<(), RequestError> {
+    let sources: Vec<Source> = match tracks {
+        Tracks::Named(named) => named.values().map(|(source, _)| *source).collect(),
+        Tracks::ByKind => offer.sections.iter().map(|section| Source::of(section.kind)).collect(),
+    };
+    match sources.into_iter().find(|source| !allowed.allows(source.granted_as())) {
+        Some(source) => Err(RequestError::NotGranted(source)),
+        None => Ok(()),
     }
 }
 

@@ -54,6 +54,9 @@ pub enum RequestError {
     /// One's role does not allow it.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// One's token does not allow it.
+    #[error("your token does not let you send your {0:?}: ask whoever gave it to you for another")]
+    NotGranted(Source),
     /// There is nobody of that identifier.
     #[error("there is no participant {0} in this room: name those that were announced")]
     UnknownParticipant(ParticipantId),
@@ -101,7 +104,7 @@ impl RequestError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotJoined => "not_joined",
-            Self::Forbidden(_) => "forbidden",
+            Self::Forbidden(_) | Self::NotGranted(_) => "forbidden",
             Self::UnknownParticipant(_) => "unknown_participant",
             Self::UnknownTrack(..) => "unknown_track",
             Self::UnknownEndpoint(_) => "unknown_endpoint",

@@ -143,6 +143,8 @@ mod tests {
             connection: Connection::Connected,
             hand: false,
             tracks: tracks.iter().map(|&(source, muted)| Track { source, muted }).collect(),
+            identity: None,
+            metadata: None,
         }
     }
 

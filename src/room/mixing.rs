@@ -230,7 +230,7 @@ impl Actor {
         let listens = scene.layout.follows_speaker();
         mix.set_scene(scene)?;
         mix.set_style(style, &self.assets())?;
-        for participant in self.participants.values() {
+        for participant in self.participants.values().filter(|participant| !participant.rights.hidden) {
             mix.add_participant(&participant.id, &participant.name)?;
             mix.set_muted(&participant.id, is_mute(participant))?;
         }

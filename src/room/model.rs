@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::TrackSource;
 use crate::id::{EndpointName, ParticipantId, ParticipantName, RecordingId, RoomName};
 use crate::media::Kind;
 
@@ -38,6 +39,17 @@ impl Source {
         match kind {
             Kind::Audio => Self::Microphone,
             Kind::Video => Self::Camera,
+        }
+    }
+
+    /// What tokens call it.
+    #[must_use]
+    pub fn granted_as(self) -> TrackSource {
+        match self {
+            Self::Microphone => TrackSource::Microphone,
+            Self::Camera => TrackSource::Camera,
+            Self::Screen => TrackSource::ScreenShare,
+            Self::ScreenAudio => TrackSource::ScreenShareAudio,
         }
     }
 
@@ -120,6 +132,12 @@ pub struct Member {
     pub hand: bool,
     /// What they publish.
     pub tracks: Vec<Track>,
+    /// Who they are by their token; none where there are no tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// What the maker of their token wants others to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<String>,
 }
 
 /// How a room is set.
@@ -191,6 +209,8 @@ pub struct Snapshot {
     pub chat: Vec<Message>,
     /// Those of one's endpoints that still live.
     pub endpoints: Vec<EndpointName>,
+    /// What one may send, where one's token does not allow all of it.
+    pub sends: Option<Vec<Source>>,
 }
 
 /// How one looks at one track.

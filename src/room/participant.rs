@@ -13,6 +13,7 @@ use super::held::Held;
 use super::model::{Connection, Member, Quality, Role, Source, Track};
 use super::publication::Publication;
 use super::view::View;
+use crate::access::{Entry, Rights};
 use crate::id::{EndpointId, EndpointName, ParticipantId, ParticipantName};
 use crate::media::graft::{self, GraftError};
 use crate::webrtc::Endpoint;
@@ -28,6 +29,9 @@ const EARLY_CANDIDATES: usize = 64;
 pub(super) struct Participant {
     pub(super) id: ParticipantId,
     pub(super) name: ParticipantName,
+    identity: Option<String>,
+    metadata: Option<String>,
+    pub(super) rights: Rights,
     pub(super) role: Role,
     pub(super) native: bool,
     pub(super) hand: bool,
@@ -59,11 +63,15 @@ impl Participant {
         role: Role,
         chat_from: u64,
     ) -> Result<Self, GraftError> {
+        let Entry { name, identity, metadata, rights } = newcomer.entry;
         let bin = gst::Bin::with_name(&format!("participant-{id}"));
         graft::add(pipeline.upcast_ref(), &bin)?;
         Ok(Self {
             id,
-            name: newcomer.name,
+            name,
+            identity,
+            metadata,
+            rights,
             role,
             native: newcomer.native,
             hand: false,
@@ -91,7 +99,20 @@ impl Participant {
             connection: if self.lost.is_some() { Connection::Reconnecting } else { Connection::Connected },
             hand: self.hand,
             tracks: self.publications.iter().map(track).collect(),
+            identity: self.identity.clone(),
+            metadata: self.metadata.clone(),
         }
+    }
+
+    /// Whether the token of `newcomer` is for the same person.
+    pub(super) fn is_same_as(&self, newcomer: &Newcomer) -> bool {
+        self.identity.is_some() && self.identity == newcomer.entry.identity
+    }
+
+    /// What its token lets it send, if that is not everything.
+    pub(super) fn sends(&self) -> Option<Vec<Source>> {
+        let allowed = Source::ALL.into_iter().filter(|source| self.rights.sources.allows(source.granted_as()));
+        Some(allowed.collect::<Vec<_>>()).filter(|allowed| allowed.len() < Source::ALL.len())
     }
 
     pub(super) fn endpoint(&self, name: &EndpointName) -> Option<&Endpoint> {

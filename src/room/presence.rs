@@ -12,6 +12,8 @@ use super::event::{Event, Removal};
 use super::held::Held;
 use super::model::{Quality, Role, Settings, Snapshot, Waiter};
 use super::participant::Participant;
+use crate::access::grants::Moderates;
+use crate::access::is_same;
 use crate::id::{EndpointName, ParticipantId};
 
 /// Those who wait to be admitted.
@@ -23,17 +25,20 @@ impl Actor {
         if self.closing {
             return Err(JoinError::Closing);
         }
-        if self.participants.len() + self.waiting.len() >= limit {
+        // Who takes the place of the same person takes no other.
+        let others = self.participants.values().filter(|known| !known.is_same_as(&newcomer)).count();
+        if others + self.waiting.len() >= limit {
             return Err(JoinError::Full(limit));
         }
         let id = ParticipantId::new();
-        // A door without a keeper stands open.
-        if self.is_moderated() {
+        let moderates = newcomer.entry.rights.moderates;
+        // A door without a keeper stands open, unless nobody who comes can become one. Who keeps it by a token passes.
+        if moderates != Moderates::Yes && (self.is_moderated() || moderates == Moderates::No) {
             if self.locked {
                 return Err(JoinError::Locked);
             }
             if self.lobby {
-                tracing::info!(participant = %id, name = %newcomer.name, "waits to be admitted");
+                tracing::info!(participant = %id, name = %newcomer.entry.name, "waits to be admitted");
                 let _ = newcomer.events.try_send(Event::Waiting);
                 self.waiting.insert(id.clone(), newcomer);
                 self.tell_waiting();
@@ -46,21 +51,35 @@ impl Actor {
 
     /// Lets somebody in.
     pub(super) fn enter(&mut self, id: ParticipantId, newcomer: Newcomer) -> Result<(), JoinError> {
+        let rights = &newcomer.entry.rights;
+        // Who speaks the tutorial's dialect has no words for it.
+        let moderates = newcomer.native
+            && match rights.moderates {
+                Moderates::Yes => true,
+                Moderates::ByTurn => newcomer.role != Role::Viewer && !self.is_moderated(),
+                Moderates::No => false,
+            };
         let role = match newcomer.role {
+            _ if moderates => Role::Moderator,
             Role::Viewer => Role::Viewer,
-            // Who speaks the tutorial's dialect has no words for it.
-            _ if newcomer.native && !self.is_moderated() => Role::Moderator,
+            _ if rights.sources.is_nothing() => Role::Viewer,
             _ => Role::Participant,
         };
+        let twin = self.participants.values().find(|known| known.is_same_as(&newcomer)).map(|known| known.id.clone());
+        if let Some(twin) = twin {
+            self.expel(&twin, Removal::Replaced);
+        }
         let participant = Participant::new(self.pipeline.gst(), id.clone(), newcomer, role, self.chat.next())
             .map_err(|error| JoinError::Media(error.to_string()))?;
         tracing::info!(participant = %id, name = %participant.name, ?role, "joined");
-        let member = participant.member();
-        self.mixing.add(&member);
+        let (member, hidden) = (participant.member(), participant.rights.hidden);
         self.participants.insert(id.clone(), participant);
         // Both words are queued before anybody else's turn comes: each pair is announced exactly once.
         self.tell_joined(&id);
-        self.tell_others(&id, &Event::ParticipantJoined(member));
+        if !hidden {
+            self.mixing.add(&member);
+            self.tell_others(&id, &Event::ParticipantJoined(member));
+        }
         Ok(())
     }
 
@@ -91,7 +110,7 @@ impl Actor {
     /// Whose secret this is.
     fn holder_of(&self, resume: &str) -> Option<ParticipantId> {
         let mut natives = self.participants.values().filter(|participant| participant.native);
-        natives.find(|participant| participant.resume == resume).map(|participant| participant.id.clone())
+        natives.find(|participant| is_same(&participant.resume, resume)).map(|participant| participant.id.clone())
     }
 
     /// Somebody goes without a session. Says whether there was such a place.
@@ -135,8 +154,11 @@ impl Actor {
             other.endpoints.retain(|_, held| !of_the_gone(held));
             other.forget(&participant);
         }
+        let hidden = participant.rights.hidden;
         drop(participant);
-        self.tell_others(id, &Event::ParticipantLeft(id.clone()));
+        if !hidden {
+            self.tell_others(id, &Event::ParticipantLeft(id.clone()));
+        }
         self.succeed();
         self.arrange_all();
     }
@@ -179,14 +201,19 @@ impl Actor {
         if self.is_moderated() {
             return;
         }
-        let may = |participant: &&mut Participant| participant.native && participant.role != Role::Viewer;
+        let turn = Moderates::ByTurn;
+        let may = |participant: &&mut Participant| {
+            participant.native && participant.role != Role::Viewer && participant.rights.moderates == turn
+        };
         if let Some(heir) = self.participants.values_mut().find(may) {
             heir.role = Role::Moderator;
             let id = heir.id.clone();
             self.tell_changed(&id);
             return self.tell_waiting();
         }
-        let may = |newcomer: &Newcomer| newcomer.native && newcomer.role != Role::Viewer;
+        let may = |newcomer: &Newcomer| {
+            newcomer.native && newcomer.role != Role::Viewer && newcomer.entry.rights.moderates == turn
+        };
         let next = self.waiting.iter().find(|(_, newcomer)| may(newcomer)).map(|(id, _)| id.clone());
         if let Some((id, newcomer)) = next.and_then(|id| self.waiting.remove_entry(&id)) {
             self.admit(id, newcomer);
@@ -213,15 +240,22 @@ impl Actor {
             id: id.clone(),
             resume: participant.native.then(|| participant.resume.clone()),
             session: participant.session,
-            members: self.participants.values().map(Participant::member).collect(),
+            members: self
+                .participants
+                .values()
+                .filter(|them| them.id == *id || !them.rights.hidden)
+                .map(Participant::member)
+                .collect(),
             settings: self.settings(),
             speaker: self.speaker(),
             chat: self.chat.since(participant.chat_from),
             endpoints: participant.endpoints.keys().cloned().collect::<Vec<EndpointName>>(),
+            sends: participant.sends(),
         };
         let moderates = participant.role == Role::Moderator;
         self.tell(id, Event::Joined(Box::new(snapshot)));
-        let worse = self.participants.values().filter(|participant| participant.quality != Quality::Good);
+        let shown = self.participants.values().filter(|participant| !participant.rights.hidden);
+        let worse = shown.filter(|participant| participant.quality != Quality::Good);
         let worse: Vec<_> = worse.map(|p| Event::Quality(p.id.clone(), p.quality)).collect();
         for event in worse {
             self.tell(id, event);
@@ -233,9 +267,9 @@ impl Actor {
 
     /// Tells everybody what somebody is like now.
     pub(super) fn tell_changed(&mut self, id: &ParticipantId) {
-        if let Some(member) = self.participants.get(id).map(Participant::member) {
-            self.tell_all(&Event::ParticipantChanged(member));
-        }
+        let Some(participant) = self.participants.get(id) else { return };
+        let (event, hidden) = (Event::ParticipantChanged(participant.member()), participant.rights.hidden);
+        if hidden { self.tell(id, event) } else { self.tell_all(&event) }
     }
 
     /// Tells moderators who waits.
@@ -250,7 +284,7 @@ impl Actor {
 
     fn waiters(&self) -> Vec<Waiter> {
         let waiter =
-            |(id, newcomer): (&ParticipantId, &Newcomer)| Waiter { id: id.clone(), name: newcomer.name.clone() };
+            |(id, newcomer): (&ParticipantId, &Newcomer)| Waiter { id: id.clone(), name: newcomer.entry.name.clone() };
         self.waiting.iter().map(waiter).collect()
     }
 }

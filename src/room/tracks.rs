@@ -104,7 +104,7 @@ impl Actor {
     /// Looks how well everybody's media arrived since the last time, and tells what changed.
     pub(super) fn judge_quality(&mut self) {
         let mut changed = Vec::new();
-        for participant in self.participants.values_mut() {
+        for participant in self.participants.values_mut().filter(|participant| !participant.rights.hidden) {
             let worst = participant.publications.values().filter(|publication| !publication.muted).map(|publication| {
                 let arrival = publication.meter.take_arrival();
                 let expected = arrival.received + arrival.lost;

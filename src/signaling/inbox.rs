@@ -33,6 +33,8 @@ pub(super) enum Inbound {
 pub(super) struct Inbox {
     pub(super) messages: mpsc::Receiver<Inbound>,
     pub(super) gone: oneshot::Receiver<()>,
+    /// The token of the handshake.
+    pub(super) token: Option<String>,
 }
 
 /// Extensions of a socket hold what can be cloned, so the one inbox is taken out of a shared place.

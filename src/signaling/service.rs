@@ -5,6 +5,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::Value;
 use socketioxide::extract::{Event, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
@@ -15,6 +16,7 @@ use super::inbox::{Acknowledgement, Inbound, Inbox};
 use super::native::Request;
 use super::session::Session;
 use super::tutorial;
+use crate::access::Access;
 use crate::config::Config;
 use crate::room::Registry;
 
@@ -35,6 +37,8 @@ pub struct Signaling {
     pub registry: Registry,
     /// What the operator set.
     pub config: Arc<Config>,
+    /// Who may come in.
+    pub access: Arc<Access>,
 }
 
 /// The Socket.IO service, to be laid around the HTTP service. Speaks Engine.IO 3 and 4 by polling and websocket.
@@ -67,7 +71,8 @@ pub fn layer(signaling: Signaling) -> (SocketIoLayer, SocketIo) {
 
 /// Begins to listen to a client. A middleware, because handlers of connections run after the client has been told that
 /// it is connected: what it says at once would find nobody listening and be lost.
-async fn listen(socket: SocketRef) -> Result<(), Infallible> {
+async fn listen(socket: SocketRef, TryData(auth): TryData<Value>) -> Result<(), Infallible> {
+    let token = token(&socket, auth.unwrap_or_default());
     let (queue, messages) = mpsc::channel(MAX_WAITING);
     let (went, gone) = oneshot::channel();
     tracing::debug!(session = %socket.id, "connected");
@@ -107,6 +112,19 @@ async fn listen(socket: SocketRef) -> Result<(), Infallible> {
         }
         ready(())
     });
-    Inbox { messages, gone }.leave_at(&socket);
+    Inbox { messages, gone, token }.leave_at(&socket);
     Ok(())
+}
+
+/// What a handshake may say.
+#[derive(Debug, Default, Deserialize)]
+struct Handshake {
+    token: Option<String>,
+}
+
+/// The token of a handshake: for clients whose dialect has no word for it. Clients of Socket.IO 2 have the query only.
+fn token(socket: &SocketRef, auth: Value) -> Option<String> {
+    let query = socket.req_parts().uri.query().unwrap_or_default();
+    let of_query = || serde_html_form::from_str::<Handshake>(query).ok()?.token;
+    serde_json::from_value::<Handshake>(auth).ok().and_then(|auth| auth.token).or_else(of_query)
 }

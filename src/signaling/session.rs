@@ -18,7 +18,8 @@ use super::native::request::{Done, Empty, Join, Waiting};
 use super::native::{self, translate};
 use super::service::Signaling;
 use super::tutorial::{self, ClientMessage, ServerMessage};
-use crate::id::{EndpointName, ParticipantId, ParticipantName, RoomName};
+use crate::access::Entry;
+use crate::id::{EndpointName, ParticipantId, RoomName};
 use crate::room::{self, Command, EVENTS, Event, JoinError, Newcomer, RequestError, Role, RoomHandle};
 
 /// A session's place in a room.
@@ -59,18 +60,21 @@ pub(super) struct Session {
     pending: FuturesUnordered<Pending>,
     /// By dialect, as what is usual in one is a flood in the other.
     floods: [Flood; 2],
+    /// The token of the handshake.
+    token: Option<String>,
 }
 
 impl Session {
     pub(super) fn new(socket: SocketRef, signaling: Signaling) -> Self {
         let floods = [Flood::tutorial(), Flood::native()];
-        Self { socket, signaling, place: None, pending: FuturesUnordered::new(), floods }
+        Self { socket, signaling, place: None, pending: FuturesUnordered::new(), floods, token: None }
     }
 
     /// Runs until the client is gone, then leaves.
     #[tracing::instrument(name = "session", skip_all, fields(session = %self.socket.id))]
     pub(super) async fn run(mut self, inbox: Inbox) {
-        let Inbox { mut messages, mut gone } = inbox;
+        let Inbox { mut messages, mut gone, token } = inbox;
+        self.token = token;
         loop {
             let alive = tokio::select! {
                 biased;
@@ -155,13 +159,13 @@ impl Session {
         if self.place.is_some() {
             return self.refuse_message("already_joined", ALREADY_JOINED, None);
         }
-        let (room, name) = match (RoomName::parse(room_name), ParticipantName::parse(user_name)) {
-            (Ok(room), Ok(name)) => (room, name),
-            (Err(error), _) | (_, Err(error)) => return self.refuse_message("bad_name", &error.to_string(), None),
+        let (room, entry) = match self.entry(room_name, user_name, None) {
+            Ok(entry) => entry,
+            Err((code, message)) => return self.refuse_message(code, &message, None),
         };
         let (sender, events) = mpsc::channel(EVENTS);
         let newcomer =
-            || Newcomer { name: name.clone(), role: Role::Participant, native: false, events: sender.clone() };
+            || Newcomer { entry: entry.clone(), role: Role::Participant, native: false, events: sender.clone() };
         match self.signaling.registry.join(&room, newcomer).await {
             Ok((room, id)) => {
                 self.place = Some(Place { room, id, session: 0, events, dialect: Dialect::Tutorial });
@@ -176,18 +180,21 @@ impl Session {
         if self.place.is_some() {
             return self.refuse(ack, "already_joined", &ALREADY_JOINED);
         }
-        let (room, name) = match (RoomName::parse(&join.room), ParticipantName::parse(&join.name)) {
-            (Ok(room), Ok(name)) => (room, name),
-            (Err(error), _) | (_, Err(error)) => return self.refuse(ack, "bad_name", &error),
-        };
         let (sender, events) = mpsc::channel(EVENTS);
-        let joined: Result<_, JoinError> = match join.resume {
-            Some(resume) => self.signaling.registry.resume(&room, resume, sender).await,
-            None => {
-                let role = join.role.unwrap_or(Role::Participant);
-                let newcomer = || Newcomer { name: name.clone(), role, native: true, events: sender.clone() };
-                self.signaling.registry.join(&room, newcomer).await
+        let joined: Result<_, JoinError> = if let Some(resume) = join.resume {
+            // The secret is of one who was let in: a token may have ended since.
+            match RoomName::parse(&join.room) {
+                Ok(room) => self.signaling.registry.resume(&room, resume, sender).await,
+                Err(error) => return self.refuse(ack, "bad_name", &error),
             }
+        } else {
+            let (room, entry) = match self.entry(&join.room, &join.name, join.token.as_deref()) {
+                Ok(entry) => entry,
+                Err((code, message)) => return self.refuse(ack, code, &message),
+            };
+            let role = join.role.unwrap_or(Role::Participant);
+            let newcomer = || Newcomer { entry: entry.clone(), role, native: true, events: sender.clone() };
+            self.signaling.registry.join(&room, newcomer).await
         };
         match joined {
             Ok((room, id)) => {
@@ -196,6 +203,15 @@ impl Session {
             }
             Err(error) => self.refuse(ack, error.code(), &error),
         }
+    }
+
+    /// As whom one comes into which room; else the code and the message of the refusal.
+    fn entry(&self, room: &str, said: &str, token: Option<&str>) -> Result<(RoomName, Entry), (&'static str, String)> {
+        let room = RoomName::parse(room).map_err(|error| ("bad_name", error.to_string()))?;
+        let pass = self.signaling.access.admit(token.or(self.token.as_deref()));
+        let pass = pass.map_err(|denied| (denied.code(), denied.to_string()))?;
+        let entry = pass.enter(&room, said).map_err(|error| (error.code(), error.to_string()))?;
+        Ok((room, entry))
     }
 
     async fn ask(&mut self, request: room::Request, asker: Asker) -> bool {

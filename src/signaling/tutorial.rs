@@ -179,7 +179,7 @@ impl ServerMessage {
             Event::Joined(snapshot) => Self::ExistingParticipants {
                 existing_users: snapshot.members.into_iter().filter(|m| m.id != snapshot.id).map(User::from).collect(),
                 userid: snapshot.id.to_string(),
-                ice_servers: ice::servers(ice),
+                ice_servers: ice::servers(ice, snapshot.id.as_str()),
                 recording: snapshot.settings.recordings.into_iter().next().map(Recording::from),
             },
             Event::ParticipantJoined(member) => {
@@ -280,6 +280,8 @@ mod tests {
             connection: crate::room::Connection::Connected,
             hand: false,
             tracks: Vec::new(),
+            identity: None,
+            metadata: None,
         }
     }
 
@@ -295,6 +297,7 @@ mod tests {
             speaker: None,
             chat: Vec::new(),
             endpoints: Vec::new(),
+            sends: None,
         }))
     }
 

@@ -55,7 +55,7 @@ fn tune(agent: &gst_webrtc::WebRTCICE, tcp: bool) {
 fn turn_url(turn: &Turn) -> String {
     let (scheme, place) = turn.url.split_once(':').unwrap_or(("turn", &turn.url));
     let escape = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-    format!("{scheme}://{}:{}@{place}", escape(&turn.username), escape(&turn.credential))
+    format!("{scheme}://{}:{}@{place}", escape(&turn.username), escape(turn.credential.reveal()))
 }
 
 #[cfg(test)]
@@ -84,6 +84,7 @@ mod tests {
             tcp: false,
             stun: vec!["stun:s.example.org:3478".into()],
             turn: vec![turn.clone()],
+            ..Ice::default()
         };
         apply(&webrtcbin, &ice);
         assert_eq!(webrtcbin.property::<String>("stun-server"), "stun://s.example.org:3478");

@@ -22,11 +22,13 @@ export const PATIENCE = Number(process.env.PATIENCE_MS ?? 30_000);
 
 if (!ADDRESS) throw new Error('These tests need a network of their own: run them by `npm test`, or under `sh common/lab.sh`.');
 
-/** A running server: its address, and how to end it. */
-export async function startServer() {
+/** A running server: its address, and how to end it. Without `keys` everybody may do everything. */
+export async function startServer({ keys } = {}) {
   const recordings = await mkdtemp(join(tmpdir(), 'plenum-'));
   const host = `${ADDRESS}:${await freePort()}`;
-  const child = spawn(BINARY, ['--listen', host, '--recordings', recordings], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const guard = keys ? Object.entries(keys).map(([name, secret]) => [`PLENUM_KEYS__${name}`, secret]) : [['PLENUM_OPEN', 'true']];
+  const env = { ...process.env, ...Object.fromEntries(guard) };
+  const child = spawn(BINARY, ['--listen', host, '--recordings', recordings], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const log = [];
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {

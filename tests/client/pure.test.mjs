@@ -8,6 +8,7 @@ import { worst } from '../../public/protocol.js';
 import { linesFor } from '../../public/receiver.js';
 import { Roster } from '../../public/roster.js';
 import { arrival, grade, path, receivedVideo, sentVideo } from '../../public/stats.js';
+import { claims } from '../../public/token.js';
 import { tidy } from '../../public/view.js';
 import { member } from './fakes.mjs';
 
@@ -132,4 +133,10 @@ test('what arrives is graded', () => {
   assert.equal(grade({ ...fine, freezes: 1, frozenMs: 300 }), 'fair');
   assert.equal(grade({ ...fine, loss: 0.1 }), 'poor');
   assert.equal(grade({ ...fine, frozenMs: 1500 }), 'poor');
+});
+
+test('what a token says is read, and rubbish says nothing', () => {
+  const part = Buffer.from(JSON.stringify({ name: 'Zoë', video: { room: 'tea', roomAdmin: true } })).toString('base64url');
+  assert.deepEqual(claims(`e30.${part}.c2ln`), { name: 'Zoë', video: { room: 'tea', roomAdmin: true } });
+  for (const rubbish of ['', 'a.b', 'a.%.c', `a.${Buffer.from('null').toString('base64url')}.c`, null]) assert.deepEqual(claims(rubbish), {});
 });

@@ -39,6 +39,22 @@ impl Server {
 
     /// As [`Server::start_with`], on the recordings that another server left.
     pub async fn start_in(lab: &Lab, recordings: tempfile::TempDir, arguments: &[&str]) -> Self {
+        // The lab is ours alone: nobody else comes, and so most tests need no tokens.
+        Self::start_by(lab, recordings, arguments, &[("PLENUM_OPEN", "true")]).await
+    }
+
+    /// As [`Server::start_with`], with what the environment says: keys, for example.
+    pub async fn start_guarded(lab: &Lab, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let recordings = tempfile::tempdir().expect("a directory for recordings");
+        Self::start_by(lab, recordings, arguments, environment).await
+    }
+
+    async fn start_by(
+        lab: &Lab,
+        recordings: tempfile::TempDir,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let address = format!("{}:{}", lab.address, free_port(lab.address));
         let mut command = Command::new("setpriv");
         // The server must not outlive a test that is killed.
@@ -48,6 +64,7 @@ impl Server {
             .current_dir(recordings.path().parent().expect("a folder above"))
             .arg(recordings.path().file_name().expect("a name"))
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -59,8 +59,13 @@ impl Client {
 
     /// Connects by a given revision, and waits until the default namespace is open.
     pub async fn connect_by(address: &str, revision: Revision) -> Self {
+        Self::connect_with(address, revision, "").await
+    }
+
+    /// The same with more in the query, which begins with `&`.
+    pub async fn connect_with(address: &str, revision: Revision, query: &str) -> Self {
         let number = if revision == Revision::Three { 3 } else { 4 };
-        let url = format!("ws://{address}/socket.io/?EIO={number}&transport=websocket");
+        let url = format!("ws://{address}/socket.io/?EIO={number}&transport=websocket{query}");
         let stream = TcpStream::connect(address).await.expect("the server accepts connections");
         let (socket, _) =
             tokio_tungstenite::client_async(url, stream).await.expect("the server upgrades to a websocket");

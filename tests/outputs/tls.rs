@@ -66,7 +66,7 @@ fn a_file_without_certificates_is_said_at_the_start() {
         let config = folder.path().join("plenum.toml");
         std::fs::write(&config, format!("[outputs]\nca_file = {ca_file:?}\n")).unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_plenum"));
-        command.args(["--listen", &format!("{}:0", lab.address), "--config"]).arg(&config);
+        command.args(["--open", "--listen", &format!("{}:0", lab.address), "--config"]).arg(&config);
         let output = command.current_dir(folder.path()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains("ca.pem") && said.contains("cannot be used"), "{said}");

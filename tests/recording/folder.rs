@@ -20,7 +20,7 @@ fn a_server_whose_folder_cannot_be_written_to_says_so_and_ends() {
         for path in [folder.path().to_owned(), folder.path().join("below"), file.path().to_owned()] {
             let mut server = Command::new("timeout");
             server.args(["--signal=KILL", "20", env!("CARGO_BIN_EXE_plenum")]);
-            server.args(["--listen", &format!("{}:0", lab.address), "--recordings"]).arg(&path);
+            server.args(["--open", "--listen", &format!("{}:0", lab.address), "--recordings"]).arg(&path);
             let output = server.output().expect("the server runs");
             let words = String::from_utf8_lossy(&output.stderr);
             let named = words.contains(path.to_str().expect("text"));

@@ -53,7 +53,8 @@ pub struct Join {
     pub room: String,
     /// The name to go by: 1 to 64 printable characters.
     pub name: String,
-    /// A token that says who one is; only looked at where tokens are configured.
+    /// A token that says who one is and what one may do, where the server has keys: `docs/access.md`. It is looked at when
+    /// coming in, and not when coming back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// Come in as a `viewer`, who publishes nothing. Otherwise the room decides.
@@ -264,6 +265,9 @@ pub struct Joined {
     pub chat: Vec<ChatMessage>,
     /// Those of one's endpoints that still live; after coming back, all others have to be opened anew.
     pub endpoints: Vec<String>,
+    /// What one may send, where one's token does not allow all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sends: Option<Vec<Source>>,
     /// For `new RTCPeerConnection({iceServers})`.
     pub ice_servers: Vec<crate::signaling::ice::IceServer>,
     /// What the server allows.

@@ -139,6 +139,7 @@ pub fn refuse(code: &str, error: &impl ToString) -> Reply {
 #[must_use]
 pub fn joined(snapshot: Snapshot, config: &Config) -> Joined {
     Joined {
+        ice_servers: ice::servers(&config.ice, snapshot.id.as_str()),
         id: snapshot.id.to_string(),
         resume: snapshot.resume.unwrap_or_default(),
         participants: snapshot.members,
@@ -146,7 +147,7 @@ pub fn joined(snapshot: Snapshot, config: &Config) -> Joined {
         speaker: snapshot.speaker.map(|id| id.to_string()),
         chat: snapshot.chat.into_iter().map(message).collect(),
         endpoints: snapshot.endpoints.iter().map(ToString::to_string).collect(),
-        ice_servers: ice::servers(&config.ice),
+        sends: snapshot.sends,
         limits: Limits {
             endpoints: MAX_ENDPOINTS,
             slots: MAX_SLOTS,
