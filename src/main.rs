@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     if let Err(error) = plenum::telemetry::start(&config.log) {
         return fail(USAGE, &error);
     }
-    if let Err(error) = prepare_gstreamer() {
+    if let Err(error) = prepare_gstreamer(&config.log.gstreamer) {
         return fail(INTERNAL, &error);
     }
     let outcome = match arguments.command.unwrap_or(Command::Serve) {
@@ -81,9 +81,9 @@ fn fail(code: u8, error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn prepare_gstreamer() -> anyhow::Result<()> {
+fn prepare_gstreamer(log: &str) -> anyhow::Result<()> {
     gst::init().context("GStreamer cannot start")?;
-    plenum::telemetry::bridge_gstreamer();
+    plenum::telemetry::bridge_gstreamer(log);
     plenum::elements::register().context("our own GStreamer elements cannot be registered")
 }
 

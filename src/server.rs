@@ -15,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::{Layer, ServiceExt};
+use tracing::Instrument;
 
 use crate::check;
 use crate::config::Config;
@@ -26,11 +27,17 @@ use crate::egress::retention::{self, Keep};
 use crate::egress::upload::Uploader;
 use crate::elements::dial;
 use crate::http::Api;
+use crate::http::health::Health;
 use crate::http::origin::Origins;
+use crate::http::request_id::RequestId;
 use crate::media::description::Descriptions;
 use crate::mix::trial;
 use crate::room::{Registry, RoomContext};
 use crate::signaling::{self, Signaling};
+
+mod monitoring;
+
+use monitoring::Monitoring;
 
 /// Where the page has the Socket.IO client.
 const SOCKET_IO_CLIENT: &str = "/vendor/socket.io.min.js";
@@ -75,13 +82,17 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         shelves: shelves.clone(),
         viewers: Arc::new(Semaphore::new(config.viewers.max.min(Semaphore::MAX_PERMITS))),
     });
-    let routes = warp::service(crate::http::routes(Api {
+    let health = Health::new(check::missing);
+    let api = Api {
         registry: registry.clone(),
         catalogue,
         shelves,
         reach,
         config: Arc::clone(&config),
-    }));
+        health: health.clone(),
+    };
+    let monitoring = Monitoring::start(config.metrics.listen, api.clone()).await?;
+    let routes = warp::service(crate::http::routes(api));
     let (layer, io) = signaling::layer(Signaling { registry: registry.clone(), config: Arc::clone(&config) });
     let service = layer.layer(routes);
     let origins = Arc::new(Origins::new(&config.origins));
@@ -105,13 +116,20 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
         let (service, origins) = (service.clone(), Arc::clone(&origins));
         let front = hyper::service::service_fn(move |request: Request<Incoming>| {
             let (service, origins) = (service.clone(), Arc::clone(&origins));
-            async move {
-                if let Some(refusal) = origins.refusal(&request) {
-                    return Ok::<_, Infallible>(refusal.map(Either::Left));
-                }
-                let Ok(response) = service.oneshot(with_library_path(request)).await;
-                Ok(response.map(Either::Right))
-            }
+            let id = RequestId::of(request.headers());
+            let span = id.span(&request);
+            let answered = async move {
+                let mut response = match origins.refusal(&request) {
+                    Some(refusal) => refusal.map(Either::Left),
+                    None => {
+                        let Ok(response) = service.oneshot(with_library_path(request)).await;
+                        response.map(Either::Right)
+                    }
+                };
+                id.answer(&mut response);
+                Ok::<_, Infallible>(response)
+            };
+            answered.instrument(span)
         });
         let mut builder = Builder::new(TokioExecutor::new()).http1_only();
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
@@ -123,6 +141,7 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
             }
         });
     }
+    health.drain();
     drop(listener);
     tracing::info!("stopping: rooms are closed and recordings finalised");
     // What it has not done yet the next server does.
@@ -134,6 +153,8 @@ pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output
     if tokio::time::timeout(REQUESTS_DEADLINE, connections.shutdown()).await.is_err() {
         tracing::debug!("some connections did not end by themselves");
     }
+    // Until now, so that the end can be watched.
+    drop(monitoring);
     Ok(())
 }
 

@@ -10,11 +10,13 @@ mod gathering;
 pub mod ice;
 mod negotiation;
 mod publisher;
+mod reports;
 pub mod sdp;
 mod subscriber;
 mod tuning;
 
 pub use endpoint::{Endpoint, EndpointContext, EndpointError, EndpointEvent, EndpointEventKind, LocalCandidate};
 pub use publisher::IncomingTrack;
+pub use reports::Reports;
 pub use subscriber::Slot;
 pub use tuning::Patience;

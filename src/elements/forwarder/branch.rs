@@ -17,7 +17,13 @@ use crate::media::Kind;
 /// For a forwarder that was made by name and not yet given a publication.
 const INTERVAL: Duration = Duration::from_millis(500);
 
+/// The way of one in so many packets through the server is timed.
+const TIMED: u64 = 256;
+
 type Segment = gst::FormattedSegment<gst::ClockTime>;
+
+/// A packet whose way is timed: what it is of, and the running time at which it arrived.
+pub(super) type Timed = (Kind, gst::ClockTime);
 
 /// What an element made by name lacks until it is configured; see [`Branch::set_output`].
 struct Configured {
@@ -41,6 +47,9 @@ pub(super) struct Branch {
     /// Whether the source has changed and nothing of the new one has passed yet.
     switched: bool,
     began: bool,
+    /// Whether arrivals are those of packets at this server.
+    times: bool,
+    timed: Option<Timed>,
 }
 
 impl Default for Branch {
@@ -58,6 +67,8 @@ impl Default for Branch {
             wanted: false,
             switched: false,
             began: false,
+            times: false,
+            timed: None,
         }
     }
 }
@@ -93,6 +104,10 @@ impl Branch {
         if let Some(configured) = &mut self.configured {
             configured.stream.restart();
         }
+    }
+
+    pub(super) fn time(&mut self) {
+        self.times = true;
     }
 
     /// The element stops: downstream will lack every event, and the source is another one. The numbers continue, as
@@ -164,6 +179,11 @@ impl Branch {
             self.stats.malformed += 1;
             return None;
         };
+        if self.times && self.stats.forwarded.is_multiple_of(TIMED) {
+            // The jitter buffer leaves there when a packet arrived, whenever it is to be played.
+            let arrived = input.dts().and_then(|dts| self.segment.to_running_time(dts));
+            self.timed = arrived.map(|arrived| (output.codec.kind(), arrived));
+        }
         self.stats.forwarded += 1;
         self.stats.bytes += buffer.size() as u64;
         Some(buffer)
@@ -188,6 +208,11 @@ impl Branch {
     /// Whether the first packet of a new source has passed since the last call.
     pub(super) fn take_began(&mut self) -> bool {
         std::mem::take(&mut self.began)
+    }
+
+    /// The packet whose way is to be timed, if there was one since the last call.
+    pub(super) fn take_timed(&mut self) -> Option<Timed> {
+        self.timed.take()
     }
 
     /// The keyframe request to send to the publisher now, if the packets since the last call led to one.
