@@ -93,3 +93,23 @@ async fn ready(api: Api) -> Response {
     let body = json!({ "code": "not_ready", "message": message, "failing": failing });
     warp::reply::with_status(warp::reply::json(&body), StatusCode::SERVICE_UNAVAILABLE).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_check_fails_for_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(folder.path()).await.unwrap();
+        let health = Health::new(Vec::new);
+        assert!(health.failing(&catalogue).await.is_empty());
+        let clone = health.clone();
+        clone.drain();
+        assert_eq!(health.failing(&catalogue).await, ["draining"]);
+        let lacking = Health::new(|| vec!["GStreamer element x264enc is missing".to_owned()]);
+        assert_eq!(lacking.failing(&catalogue).await, ["elements"]);
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        assert_eq!(lacking.failing(&catalogue).await, ["elements", "catalogue"]);
+    }
+}

@@ -66,9 +66,9 @@ fn gstreamer_is_quiet_unless_it_is_asked() {
         let asked = Watched::start_with(&lab, "[log]\njson = true\ngstreamer = \"1,webrtcbin:4,GST_*:4\"\n").await;
         let ann = Participant::join(&asked.server, "tea", "Ann", Options::of(0)).await;
         ann.wait_until_publishing().await;
-        let line = asked.server.wait_for_log("gstreamer::webrtcbin", PATIENCE).await;
+        let line = asked.server.wait_for_log("\"target\":\"gstreamer::webrtcbin\"", PATIENCE).await;
         let line: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!((&line["target"], &line["level"]), (&"gstreamer::webrtcbin".into(), &"INFO".into()), "{line}");
+        assert!(line["fields"]["object"].as_str().is_some_and(|name| name.contains("endpoint-")), "{line}");
         assert!(line["fields"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{line}");
         // GST_* at that level is hundreds of lines for one call: no more than its share of them is logged.
         let said = asked.server.log().iter().filter(|line| line.contains("\"gstreamer::")).count();
