@@ -35,7 +35,7 @@ fn side_by_side(texts: impl Iterator<Item = impl AsRef<str>>) -> String {
     for (index, text) in texts.enumerate() {
         let inner = text.as_ref().split_once('{').and_then(|(_, rest)| rest.rsplit_once('}'));
         if let Some((inner, _)) = inner {
-            let _ = write!(all, "  subgraph cluster_pipeline_{index} {{{inner}}}\n");
+            let _ = writeln!(all, "  subgraph cluster_pipeline_{index} {{{inner}}}");
         }
     }
     all.push_str("}\n");

@@ -11,14 +11,12 @@ use gstreamer::glib;
 use super::assemble::{self, Header};
 use super::stream::{Stream, Verdict};
 use super::{ForwarderStats, KeyframeThrottle, Output};
+use crate::elements::arrival;
 use crate::elements::packet::Packet;
 use crate::media::Kind;
 
 /// For a forwarder that was made by name and not yet given a publication.
 const INTERVAL: Duration = Duration::from_millis(500);
-
-/// The way of one in so many packets through the server is timed.
-const TIMED: u64 = 256;
 
 type Segment = gst::FormattedSegment<gst::ClockTime>;
 
@@ -47,7 +45,6 @@ pub(super) struct Branch {
     /// Whether the source has changed and nothing of the new one has passed yet.
     switched: bool,
     began: bool,
-    /// Whether arrivals are those of packets at this server.
     times: bool,
     timed: Option<Timed>,
 }
@@ -179,10 +176,10 @@ impl Branch {
             self.stats.malformed += 1;
             return None;
         };
-        if self.times && self.stats.forwarded.is_multiple_of(TIMED) {
-            // The jitter buffer leaves there when a packet arrived, whenever it is to be played.
-            let arrived = input.dts().and_then(|dts| self.segment.to_running_time(dts));
-            self.timed = arrived.map(|arrived| (output.codec.kind(), arrived));
+        if self.times
+            && let Some(arrived) = arrival::of(input)
+        {
+            self.timed = Some((output.codec.kind(), arrived));
         }
         self.stats.forwarded += 1;
         self.stats.bytes += buffer.size() as u64;

@@ -99,8 +99,8 @@ impl Forwarder {
         self.imp().on_began(Arc::new(f));
     }
 
-    /// Counts how long packets take through the server, now and then one. For sources whose buffers have as DTS when they
-    /// arrived, in pipelines of the house.
+    /// Counts how long those packets take through the server whose [arrival](super::arrival) was noted. For what leaves by
+    /// a socket.
     pub fn time(&self) {
         self.imp().branch().time();
     }
