@@ -32,11 +32,18 @@ fn queries(panels: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// A metric, perhaps with a label, and perhaps with its value.
+#[derive(Debug)]
+struct Wanted {
+    metric: String,
+    label: Option<String>,
+    value: Option<String>,
+}
+
 /// What a query asks of metrics.
 #[derive(Default)]
 struct Asked {
-    /// A metric, perhaps with a label, and perhaps with its value.
-    wanted: Vec<(String, Option<(String, Option<String>)>)>,
+    wanted: Vec<Wanted>,
     /// Labels by which something is grouped.
     groups: BTreeSet<String>,
 }
@@ -59,9 +66,9 @@ impl ExprVisitor for Asked {
         let name = selector.name.clone().ok_or("a selector without a name")?;
         for matcher in &selector.matchers.matchers {
             let value = matches!(matcher.op, MatchOp::Equal).then(|| matcher.value.clone());
-            self.wanted.push((name.clone(), Some((matcher.name.clone(), value))));
+            self.wanted.push(Wanted { metric: name.clone(), label: Some(matcher.name.clone()), value });
         }
-        self.wanted.push((name, None));
+        self.wanted.push(Wanted { metric: name, label: None, value: None });
         Ok(true)
     }
 }
@@ -78,15 +85,14 @@ fn lacks(query: &str, scrape: &Scrape) -> Vec<String> {
         return vec![error];
     }
     let added = |label: &str| ADDED.contains(&label);
-    let names: BTreeSet<_> = asked.wanted.iter().map(|(name, _)| name.clone()).collect();
-    let wanted = asked.wanted.iter().filter(|(_, label)| label.as_ref().is_none_or(|(label, _)| !added(label)));
-    let missing = wanted.filter(|(name, label)| {
-        let label = label.as_ref().map(|(label, value)| (label.as_str(), value.as_deref()));
-        !scrape.has(name, label)
+    let names: BTreeSet<_> = asked.wanted.iter().map(|wanted| &wanted.metric).collect();
+    let ours = asked.wanted.iter().filter(|wanted| wanted.label.as_ref().is_none_or(|label| !added(label)));
+    let missing = ours.filter(|Wanted { metric, label, value }| {
+        !scrape.has(metric, label.as_ref().map(|label| (label.as_str(), value.as_deref())))
     });
     let groups = asked.groups.iter().filter(|label| !added(label));
     let ungrouped = groups.filter(|label| !names.iter().all(|name| scrape.has(name, Some((label, None)))));
-    let missing = missing.map(|(name, label)| format!("{name} {label:?}"));
+    let missing = missing.map(|wanted| format!("{wanted:?}"));
     missing.chain(ungrouped.map(|label| format!("{names:?} by {label}"))).collect()
 }
 
