@@ -238,7 +238,7 @@ impl Default for Config {
             upload: Upload::default(),
             outputs: Outputs::default(),
             metrics: Metrics::default(),
-            log: Log { filter: "info".into(), gstreamer: "1".into(), json: false },
+            log: Log { filter: "info".into(), gstreamer: "1,GST_PIPELINE:0".into(), json: false },
         }
     }
 }
