@@ -77,13 +77,22 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The elements that are missing, each with its package. GStreamer must be initialised.
+#[must_use]
+pub fn missing() -> Vec<String> {
+    missing_elements().map(|problem| problem.to_string()).collect()
+}
+
+fn missing_elements() -> impl Iterator<Item = Problem> {
+    let elements = NEEDED.iter().flat_map(|(package, names)| names.iter().map(move |name| (*package, *name)));
+    let missing = elements.filter(|(_, name)| gst::ElementFactory::find(name).is_none());
+    missing.map(|(package, name)| Problem::Element { name, package })
+}
+
 /// Everything that keeps the server from working here; nothing, if it can. GStreamer must be initialised.
 #[must_use]
 pub fn check(descriptions: &Descriptions) -> Vec<Problem> {
-    let elements = NEEDED.iter().flat_map(|(package, names)| names.iter().map(move |name| (*package, *name)));
-    let missing = elements.filter(|(_, name)| gst::ElementFactory::find(name).is_none());
-    let missing = missing.map(|(package, name)| Problem::Element { name, package });
-    missing.chain(descriptions.check().into_iter().map(Problem::Description)).collect()
+    missing_elements().chain(descriptions.check().into_iter().map(Problem::Description)).collect()
 }
 
 #[cfg(test)]

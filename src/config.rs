@@ -15,6 +15,7 @@ mod encoder;
 mod hls;
 mod ice;
 mod keys;
+mod metrics;
 mod outputs;
 mod secret;
 mod upload;
@@ -22,6 +23,7 @@ mod upload;
 pub use encoder::Encoder;
 pub use hls::Hls;
 pub use ice::{Ice, Turn};
+pub use metrics::Metrics;
 pub use outputs::{BadPlace, Outputs, Place};
 pub use secret::Secret;
 pub use upload::Upload;
@@ -61,6 +63,8 @@ pub struct Config {
     pub upload: Upload,
     /// Where outputs may go.
     pub outputs: Outputs,
+    /// Where metrics are served.
+    pub metrics: Metrics,
     /// What is written to standard error.
     pub log: Log,
 }
@@ -158,8 +162,10 @@ pub struct Disk {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// A filter such as `info` or `plenum=debug,warn`.
+    /// A filter such as `info` or `plenum=debug,warn`. What GStreamer says has targets such as `gstreamer::webrtcbin`.
     pub filter: String,
+    /// What GStreamer is to say, as in `GST_DEBUG`, which wins.
+    pub gstreamer: String,
     /// Whether each line is a JSON object.
     pub json: bool,
 }
@@ -198,7 +204,8 @@ impl Default for Config {
             disk: Disk { warn_mb: 5_000, refuse_mb: 2_000, stop_mb: 500, make_room_mb: 0, keep_days: 0 },
             upload: Upload::default(),
             outputs: Outputs::default(),
-            log: Log { filter: "info".into(), json: false },
+            metrics: Metrics::default(),
+            log: Log { filter: "info".into(), gstreamer: "1,GST_PIPELINE:0".into(), json: false },
         }
     }
 }

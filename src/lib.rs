@@ -7,13 +7,13 @@
 //! Each module imports only those left of it; `tests/architecture.rs` holds this line against the code.
 //!
 //! ```text
-//! id, config, telemetry ← access ← media ← elements ← webrtc ← mix ← egress ← recompose ← room ← signaling
+//! id, config, metrics, telemetry ← access ← media ← elements ← webrtc ← mix ← egress ← recompose ← room ← signaling
 //! ← http ← check ← server ← main
 //! ```
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`id`], [`config`], [`telemetry`] | names, settings, logs |
+//! | [`id`], [`config`], [`metrics`], [`telemetry`] | names, settings, what is counted, logs |
 //! | [`access`] | who may do what: keys, tokens, what they grant |
 //! | [`media`] | generic GStreamer: pipelines with one clock, their messages, grafting, links, descriptions |
 //! | [`elements`] | our own elements: the forwarder, the gatherer, the meter, the fitter; and what others of them may dial |
@@ -23,7 +23,7 @@
 //! | [`recompose`] | a layout rendered afterwards, from what everybody sent: `plenum recompose` |
 //! | [`room`] | who is there, what they may, who gets what: one task per room, commands in, events out |
 //! | [`signaling`] | Socket.IO sessions and their dialects: the tutorial's and our own |
-//! | [`http`] | page, REST API, HLS, WHEP and WHIP, errors |
+//! | [`http`] | page, REST API, HLS, WHEP and WHIP, metrics, health, errors |
 //! | [`check`], [`server`] | what is missing on this machine; everything wired together |
 //!
 //! # Threads
@@ -71,6 +71,7 @@ pub mod elements;
 pub mod http;
 pub mod id;
 pub mod media;
+pub mod metrics;
 pub mod mix;
 pub mod recompose;
 pub mod room;

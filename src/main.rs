@@ -75,12 +75,13 @@ fn main() -> ExitCode {
     if let Err(error) = plenum::telemetry::start(&config.log) {
         return fail(USAGE, &error);
     }
+    let log = config.log.gstreamer.clone();
     let outcome = match arguments.command.unwrap_or(Command::Serve) {
         Command::Token(order) => return token(order, &config),
-        Command::Check => prepare_gstreamer().and_then(|()| check(&config)),
-        Command::Recompose(order) => prepare_gstreamer().map(|()| recompose(order, &config)),
+        Command::Check => prepare_gstreamer(&log).and_then(|()| check(&config)),
+        Command::Recompose(order) => prepare_gstreamer(&log).map(|()| recompose(order, &config)),
         Command::Serve => match Access::new(&config) {
-            Ok(access) => prepare_gstreamer().and_then(|()| serve(config, access)).map(|()| ExitCode::SUCCESS),
+            Ok(access) => prepare_gstreamer(&log).and_then(|()| serve(config, access)).map(|()| ExitCode::SUCCESS),
             Err(error) => return fail(USAGE, &error.into()),
         },
     };
@@ -93,9 +94,9 @@ fn fail(code: u8, error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn prepare_gstreamer() -> anyhow::Result<()> {
+fn prepare_gstreamer(log: &str) -> anyhow::Result<()> {
     gst::init().context("GStreamer cannot start")?;
-    plenum::telemetry::bridge_gstreamer();
+    plenum::telemetry::bridge_gstreamer(log);
     plenum::elements::register().context("our own GStreamer elements cannot be registered")
 }
 

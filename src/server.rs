@@ -15,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::{Layer, ServiceExt};
+use tracing::Instrument;
 
 use crate::access::Access;
 use crate::check;
@@ -29,11 +30,17 @@ use crate::elements::dial;
 use crate::http::Api;
 use crate::http::body::hear_out;
 use crate::http::gate::Gate;
+use crate::http::health::Health;
 use crate::http::origin::Origins;
+use crate::http::request_id::RequestId;
 use crate::media::description::Descriptions;
 use crate::mix::trial;
 use crate::room::{Registry, RoomContext};
 use crate::signaling::{self, Signaling};
+
+mod monitoring;
+
+use monitoring::Monitoring;
 
 /// Where the page has the Socket.IO client.
 const SOCKET_IO_CLIENT: &str = "/vendor/socket.io.min.js";
@@ -83,7 +90,16 @@ pub async fn run(
         shelves: shelves.clone(),
         viewers: Arc::new(Semaphore::new(config.viewers.max.min(Semaphore::MAX_PERMITS))),
     });
-    let api = Api { registry: registry.clone(), catalogue, shelves, reach, config: Arc::clone(&config) };
+    let health = Health::new(check::missing);
+    let api = Api {
+        registry: registry.clone(),
+        catalogue,
+        shelves,
+        reach,
+        config: Arc::clone(&config),
+        health: health.clone(),
+    };
+    let monitoring = Monitoring::start(config.metrics.listen, api.clone()).await?;
     let gate = Arc::new(Gate::new(Arc::clone(&access), Origins::new(&config.origins), api.clone()));
     let routes = warp::service(crate::http::routes(api));
     let (layer, io) = signaling::layer(Signaling {
@@ -113,18 +129,24 @@ pub async fn run(
         let (service, gate) = (service.clone(), Arc::clone(&gate));
         let front = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let (service, gate) = (service.clone(), Arc::clone(&gate));
-            async move {
-                let seal = match gate.admit(&mut request).await {
-                    Ok(seal) => seal,
+            let id = RequestId::of(request.headers());
+            let span = id.span(&request);
+            let answered = async move {
+                let mut response = match gate.admit(&mut request).await {
+                    Ok(seal) => {
+                        let Ok(mut response) = service.oneshot(with_library_path(request)).await;
+                        seal.put_on(response.headers_mut());
+                        response.map(Either::Right)
+                    }
                     Err(answer) => {
                         hear_out(request.into_body()).await;
-                        return Ok::<_, Infallible>(answer.map(Either::Left));
+                        answer.map(Either::Left)
                     }
                 };
-                let Ok(mut response) = service.oneshot(with_library_path(request)).await;
-                seal.put_on(response.headers_mut());
-                Ok(response.map(Either::Right))
-            }
+                id.answer(&mut response);
+                Ok::<_, Infallible>(response)
+            };
+            answered.instrument(span)
         });
         let mut builder = Builder::new(TokioExecutor::new()).http1_only();
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
@@ -136,6 +158,7 @@ pub async fn run(
             }
         });
     }
+    health.drain();
     drop(listener);
     tracing::info!("stopping: rooms are closed and recordings finalised");
     // What it has not done yet the next server does.
@@ -147,6 +170,8 @@ pub async fn run(
     if tokio::time::timeout(REQUESTS_DEADLINE, connections.shutdown()).await.is_err() {
         tracing::debug!("some connections did not end by themselves");
     }
+    // Until now, so that the end can be watched.
+    drop(monitoring);
     Ok(())
 }
 

@@ -1,38 +1,43 @@
 //! Logging: `tracing` to standard error, with GStreamer's own log bridged into it.
 
-use gstreamer as gst;
+mod gstreamer;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Log;
 
-/// Starts logging. GStreamer's warnings and errors become events of the target `gst`; `GST_DEBUG` selects more.
+pub use self::gstreamer::bridge as bridge_gstreamer;
+
+/// What GStreamer says is chosen in GStreamer, by category, so that what is not wanted costs nothing. It passes then,
+/// unless the operator's filter says otherwise.
+const GSTREAMER: &str = "gstreamer=trace,";
+
+/// Starts logging.
 ///
 /// # Errors
 /// When the filter cannot be parsed, or logging was started before.
 pub fn start(log: &Log) -> anyhow::Result<()> {
-    use anyhow::Context;
-    let filter = EnvFilter::try_new(&log.filter)
-        .with_context(|| format!("log.filter is {:?}: use for example info or plenum=debug,warn", log.filter))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(&log.filter)?).with_writer(std::io::stderr);
     if log.json { builder.json().try_init() } else { builder.try_init() }
         .map_err(|error| anyhow::anyhow!("logging was started before: {error}"))?;
     Ok(())
 }
 
-/// Sends GStreamer's log to `tracing`. Call after `gst::init`.
-pub fn bridge_gstreamer() {
-    gst::log::remove_default_log_function();
-    gst::log::add_log_function(|category, level, _file, _function, _line, object, message| {
-        let category = category.name();
-        let object = object.map(|o| o.to_string()).unwrap_or_default();
-        let message = message.get().map(|m| m.to_string()).unwrap_or_default();
-        match level {
-            gst::DebugLevel::Error => tracing::warn!(target: "gst", category, object, "{message}"),
-            gst::DebugLevel::Warning | gst::DebugLevel::Fixme => {
-                tracing::debug!(target: "gst", category, object, "{message}")
-            }
-            gst::DebugLevel::Info => tracing::debug!(target: "gst", category, object, "{message}"),
-            _ => tracing::trace!(target: "gst", category, object, "{message}"),
-        }
-    });
+fn filter(wanted: &str) -> anyhow::Result<EnvFilter> {
+    use anyhow::Context;
+    EnvFilter::try_new(format!("{GSTREAMER}{wanted}"))
+        .with_context(|| format!("log.filter is {wanted:?}: use for example info or plenum=debug,warn"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_has_the_last_word_about_gstreamer() {
+        assert!(filter("info").unwrap().to_string().contains("gstreamer=trace"));
+        let off = filter("info,gstreamer=off").unwrap().to_string();
+        assert!(off.contains("gstreamer=off") && !off.contains("trace"), "{off}");
+        assert!(filter("plenum=loud").is_err());
+    }
 }

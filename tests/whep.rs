@@ -91,6 +91,8 @@ fn who_vanishes_is_not_watching_any_more_and_the_room_takes_all_with_it() {
         sees(&seen, "a picture", |seen| seen.frames > 0).await;
         ann.leave().await;
         server.wait_for_log("a broadcast ends", PATIENCE).await;
+        // A moment later the room has ended.
+        server.wait_for_log(" closed", PATIENCE).await;
         assert_eq!(session.delete().await.refusal(), (404, "no_such_room".to_owned()));
     });
 }

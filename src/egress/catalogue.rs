@@ -25,6 +25,7 @@ pub(super) use self::queue::Job;
 use super::OutputError;
 use super::file::half_made;
 use super::manifest::{Manifest, manifest_path, unix_ms, unreadable_path};
+use super::space::must_be_writable;
 use super::thumbnail;
 use crate::id::RecordingId;
 
@@ -85,6 +86,16 @@ impl Catalogue {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether recordings can be written and found.
+    ///
+    /// # Errors
+    /// When the folder is gone or cannot be written to, or the index does not answer.
+    pub async fn must_work(&self) -> Result<(), OutputError> {
+        let folder = self.folder.clone();
+        blocking(move || must_be_writable(&folder)).await?;
+        self.index.answers().await
     }
 
     /// Those recordings that `filter` lets through, the newest first.

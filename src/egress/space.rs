@@ -53,8 +53,17 @@ impl Limits {
 
 /// How many bytes are free in the file system of `folder`. Blocks for a moment.
 pub(super) fn free(folder: &Path) -> Result<u64, OutputError> {
+    size_and_free(folder).map(|(_, free)| free)
+}
+
+/// How many bytes the file system of `folder` has, and how many of them are free. Blocks for a moment.
+///
+/// # Errors
+/// When the system does not say.
+pub fn size_and_free(folder: &Path) -> Result<(u64, u64), OutputError> {
     let about = rustix::fs::statvfs(folder).map_err(std::io::Error::from).map_err(OutputError::file(folder))?;
-    Ok(about.f_bavail.saturating_mul(about.f_frsize))
+    let bytes = |blocks: u64| blocks.saturating_mul(about.f_frsize);
+    Ok((bytes(about.f_blocks), bytes(about.f_bavail)))
 }
 
 /// Whether there is room for a file of so many `bytes` in `folder`, with more than `kept` left for what is being recorded.

@@ -27,6 +27,8 @@ use super::backoff;
 use super::catalogue::{Catalogue, Job};
 use super::manifest::{Manifest, Upload, UploadState, manifest_path, unix_ms};
 use crate::config;
+use crate::metrics::label::Upload as Outcome;
+use crate::metrics::metrics;
 
 /// How slow a store may be: what takes longer is begun anew.
 const SLOWEST_BYTES_PER_SECOND: u64 = 100_000;
@@ -90,6 +92,7 @@ impl Uploader {
         }
         match self.upload(catalogue, &job.recording).await {
             Ok(()) => {
+                metrics().stores.uploads.get_or_create(&Outcome::Done).inc();
                 self.target.forget(&job.recording.id);
                 catalogue.dequeue(&job.recording.id).await?;
             }
@@ -198,7 +201,12 @@ impl Uploader {
     async fn failed(&mut self, catalogue: &Catalogue, job: &Job, error: &OutputError) -> Result<(), OutputError> {
         let id = &job.recording.id;
         let tried_ms = unix_ms(SystemTime::now()).saturating_sub(job.queued_at);
-        let state = if tried_ms >= self.give_up_ms { UploadState::Failed } else { UploadState::Pending };
+        let gives_up = tried_ms >= self.give_up_ms;
+        let (state, outcome) = match gives_up {
+            true => (UploadState::Failed, Outcome::GivenUp),
+            false => (UploadState::Pending, Outcome::Failed),
+        };
+        metrics().stores.uploads.get_or_create(&outcome).inc();
         let upload = Upload {
             state,
             location: self.target.location(id),

@@ -18,6 +18,8 @@ pub struct Arrival {
     pub received: u32,
     /// Packets that are missing between them.
     pub lost: u32,
+    /// Bytes of those that came.
+    pub bytes: u32,
 }
 
 /// Sequence numbers further apart than this are another stream's, not a loss.
@@ -32,6 +34,7 @@ pub struct Meter {
     loudness: AtomicU8,
     received: AtomicU32,
     lost: AtomicU32,
+    bytes: AtomicU32,
     /// The last sequence number, with bit 16 set once there is one.
     last: AtomicU32,
     ssrc: AtomicU32,
@@ -65,7 +68,11 @@ impl Meter {
     /// What arrived since it was last asked.
     #[must_use]
     pub fn take_arrival(&self) -> Arrival {
-        Arrival { received: self.received.swap(0, Relaxed), lost: self.lost.swap(0, Relaxed) }
+        Arrival {
+            received: self.received.swap(0, Relaxed),
+            lost: self.lost.swap(0, Relaxed),
+            bytes: self.bytes.swap(0, Relaxed),
+        }
     }
 
     /// The source (SSRC) of the last packet; 0 before the first.
@@ -77,6 +84,7 @@ impl Meter {
     fn look(&self, buffer: &gst::BufferRef, level: Option<u8>) {
         let Ok(map) = buffer.map_readable() else { return };
         if let Some(packet) = Packet::parse(&map) {
+            self.bytes.fetch_add(u32::try_from(map.len()).unwrap_or(0), Relaxed);
             self.note(&packet, level);
         }
     }
@@ -138,7 +146,7 @@ mod tests {
         for sequence in [65_534, 65_535, 0, 3, 4, 30_000, 30_001] {
             note(&meter, sequence, 127);
         }
-        assert_eq!(meter.take_arrival(), Arrival { received: 7, lost: 2 });
+        assert_eq!(meter.take_arrival(), Arrival { received: 7, lost: 2, bytes: 0 });
         assert_eq!(meter.take_arrival(), Arrival::default());
     }
 }

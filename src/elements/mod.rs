@@ -6,6 +6,7 @@
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
+pub mod arrival;
 pub mod dial;
 mod extensions;
 pub mod fitter;

@@ -5,14 +5,18 @@ pub mod body;
 mod error;
 mod exchange;
 pub mod gate;
+mod graph;
+pub mod health;
 mod hls;
 mod leave;
+mod metrics;
 mod mixes;
 pub mod needs;
 pub mod origin;
 mod outputs;
 mod page;
 mod recordings;
+pub mod request_id;
 mod snapshots;
 mod whep;
 mod whip;
@@ -23,6 +27,8 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use warp::Filter;
 use warp::reply::Response;
+
+use health::Health;
 
 use crate::config::Config;
 use crate::egress::catalogue::Catalogue;
@@ -44,6 +50,8 @@ pub struct Api {
     pub config: Arc<Config>,
     /// Where outputs may go.
     pub reach: Reach,
+    /// How the server fares.
+    pub health: Health,
 }
 
 impl Api {
@@ -58,8 +66,9 @@ impl Api {
 /// Every route, with errors as JSON `{code, message}`.
 #[must_use]
 pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let health = warp::path!("healthz").and(warp::get()).map(|| warp::reply::Reply::into_response("ok"));
-    health
+    health::routes(api.clone())
+        .or(graph::routes(api.clone()))
+        .unify()
         .or(leave::routes(api.clone()))
         .unify()
         .or(hls::routes(api.shelves.clone()))
@@ -80,4 +89,10 @@ pub fn routes(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible
         .unify()
         .recover(error::recover)
         .unify()
+}
+
+/// What is for whoever operates the server, and for nobody else: metrics, and health once more.
+#[must_use]
+pub fn monitoring(api: Api) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
+    metrics::routes(api.clone()).or(health::routes(api)).unify().recover(error::recover).unify()
 }

@@ -7,6 +7,7 @@ pub mod link;
 mod past;
 pub mod pipeline;
 pub mod readers;
+pub mod sketch;
 
 /// What a track carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +28,15 @@ impl Kind {
         match self {
             Self::Audio => "audio",
             Self::Video => "video",
+        }
+    }
+}
+
+impl From<Kind> for crate::metrics::label::Medium {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Audio => Self::Audio,
+            Kind::Video => Self::Video,
         }
     }
 }

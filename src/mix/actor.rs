@@ -24,13 +24,15 @@ use super::slot::Slot;
 use super::still::{self, Stills};
 use super::style::Look;
 use super::video::Canvas;
-use super::{MixError, MixSettings, MixState, Placed, audio};
+use super::{MixError, MixSettings, MixState, Placed, audio, pace};
 use crate::id::{ParticipantId, ParticipantName};
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::description::Descriptions;
 use crate::media::link::Outlet;
 use crate::media::pipeline::Pipeline;
 use crate::media::{Codec, Kind};
+use crate::metrics::metrics;
+use crate::metrics::share::One;
 use dressing::Dress;
 use intake::{INPUT, leave_out};
 
@@ -76,6 +78,7 @@ pub(super) struct Stage {
     audio_pads: Vec<gst::Pad>,
     placed: watch::Sender<Vec<Placed>>,
     inputs_made: u64,
+    _counted: One,
 }
 
 impl Stage {
@@ -92,6 +95,9 @@ impl Stage {
         let (voices, audio_pads) = audio::build(&descriptions, &settings.values, settings.voices)?;
         let video_tee = end(&pipeline, canvas.bin())?;
         let audio_tee = end(&pipeline, &voices)?;
+        if let Some(pad) = video_tee.static_pad("sink") {
+            pace::time_mixer(&pad, canvas.late());
+        }
         let dress = Dress::new(&canvas)?;
         pipeline.pause()?;
         canvas.start_now()?;
@@ -116,9 +122,15 @@ impl Stage {
             audio_pads,
             placed,
             inputs_made: 0,
+            _counted: One::of(&metrics().mixes.running),
         };
         stage.settle();
         Ok((stage, events))
+    }
+
+    /// Its pipeline.
+    pub(super) fn pipeline(&self) -> glib::WeakRef<gst::Pipeline> {
+        self.pipeline.gst().downgrade()
     }
 
     /// Runs until the owner is gone or the mix fails as a whole. No timers of the runtime: it may end before this thread.

@@ -3,13 +3,15 @@
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
-use super::MixError;
 use super::encoding::{self, Encoding};
 use super::priming::undo_priming;
+use super::{MixError, pace};
 use crate::media::Kind;
 use crate::media::description::{Descriptions, Values};
 use crate::media::graft::{self, Branch};
 use crate::media::link::Outlet;
+use crate::metrics::metrics;
+use crate::metrics::share::One;
 
 /// How much may wait for an encoder that is too slow, before pictures or sound are left out.
 const PICTURES: u32 = 15;
@@ -32,6 +34,7 @@ pub(super) struct Encoder {
     pub(super) users: usize,
     bin: gst::Bin,
     branch: Option<Branch>,
+    _counted: One,
 }
 
 impl Encoder {
@@ -61,9 +64,13 @@ impl Encoder {
             undo_priming(&out);
         }
         encode.link_pads(Some("out"), outlet.element(), Some("sink")).map_err(fail)?;
+        if let Some(out) = outlet.element().static_pad("sink") {
+            pace::time_encoder(&queue, &out, encoding);
+        }
         let entry = queue.static_pad("sink").ok_or(MixError::Graph { step: "looking for a queue's sink" })?;
         graft::add(pipeline.upcast_ref(), &bin)?;
-        let mut encoder = Self { encoding, outlet, users: 1, bin, branch: None };
+        let counted = One::of(&metrics().mixes.encoders.get_or_create(&encoding.into()));
+        let mut encoder = Self { encoding, outlet, users: 1, bin, branch: None, _counted: counted };
         encoder.branch = Some(Branch::new(tee, Some(&encoder.bin), &entry)?);
         Ok(encoder)
     }

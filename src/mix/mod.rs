@@ -46,6 +46,7 @@ pub mod layout;
 mod lettering;
 mod motion;
 mod overlay;
+mod pace;
 mod plate;
 mod priming;
 mod roster;
@@ -163,6 +164,7 @@ pub struct Mix {
     canvas: layout::Size,
     /// How often it was asked to look otherwise.
     looks: Arc<AtomicU64>,
+    pipeline: glib::WeakRef<gst::Pipeline>,
 }
 
 /// The mix in one codec: encoded once, for as long as somebody has one of these.
@@ -227,14 +229,14 @@ impl Mix {
             let _context = runtime.enter();
             match Stage::build(&name, settings, descriptions, decoders, placed_sender) {
                 Ok((stage, events)) => {
-                    let _ = ready.send(Ok(()));
+                    let _ = ready.send(Ok(stage.pipeline()));
                     stage.run(&inbox, events, &state_sender);
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
         })?;
-        started.await.map_err(|_| MixError::Ended)??;
-        Ok(Self { commands, placed, state, canvas, looks: Arc::default() })
+        let pipeline = started.await.map_err(|_| MixError::Ended)??;
+        Ok(Self { commands, placed, state, canvas, looks: Arc::default(), pipeline })
     }
 
     /// Gives a participant a tile.
@@ -359,6 +361,12 @@ impl Mix {
     #[must_use]
     pub fn placements(&self) -> watch::Receiver<Vec<Placed>> {
         self.placed.clone()
+    }
+
+    /// Its pipeline, to be looked at only.
+    #[must_use]
+    pub fn pipeline(&self) -> Option<gst::Pipeline> {
+        self.pipeline.upgrade()
     }
 
     /// How it fares, and when that changes.

@@ -11,6 +11,7 @@ use super::command::{Command, Done, Reply, Request};
 use super::endpoints::Naming;
 use super::error::RequestError;
 use super::event::{Event, Removal};
+use super::measuring::Measures;
 use super::mixing::Mixing;
 use super::model::{Look, TrackId};
 use super::outputs::Outputs;
@@ -60,6 +61,7 @@ pub(super) struct Actor {
     slow: BTreeSet<ParticipantId>,
     /// How often it was looked after everybody.
     watched: u32,
+    pub(super) measures: Measures,
     pub(super) waiting: Waiting,
     pub(super) speakers: Speakers<TrackId>,
     pub(super) chat: Chat,
@@ -106,6 +108,7 @@ impl Actor {
             news,
             slow: BTreeSet::new(),
             watched: 0,
+            measures: Measures::new(),
             waiting: Waiting::new(),
             speakers: Speakers::new(),
             chat: Chat::default(),
@@ -180,6 +183,7 @@ impl Actor {
             Command::ChangeMix { name, change, reply } => drop(reply.send(self.change_mix(&name, change))),
             Command::ForgetMix { name, reply } => drop(reply.send(self.forget_mix(&name))),
             Command::Snapshot { wanted, reply } => self.take_snapshot(&wanted, reply),
+            Command::Pipelines { reply } => drop(reply.send(self.pipelines())),
             Command::Close => self.close(),
         }
     }
@@ -189,6 +193,7 @@ impl Actor {
             let _ = reply.send(Err(RequestError::NotJoined));
             return;
         }
+        let _span = tracing::info_span!("request", participant = %id).entered();
         let outcome = match request {
             Request::Publish { endpoint, offer, tracks, replaces, trickles } => {
                 return self.publish(id, Naming { name: endpoint, replaces, trickles }, &offer, tracks, reply);
@@ -233,6 +238,7 @@ impl Actor {
         }
         self.ask_publishers();
         self.watched += 1;
+        self.measure(self.watched);
         if self.watched.is_multiple_of(QUALITY_WATCHES) {
             self.judge_quality();
         }

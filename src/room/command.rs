@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{JoinError, MixesError, OutputError, RecordingError, RequestError, SnapshotError};
@@ -152,6 +153,11 @@ pub enum Command {
         wanted: super::snapshots::Wanted,
         /// The JPEG, or why there is none.
         reply: oneshot::Sender<Result<Bytes, SnapshotError>>,
+    },
+    /// The pipelines, to be looked at.
+    Pipelines {
+        /// The room's own, then those of its mixes.
+        reply: oneshot::Sender<Vec<gst::Pipeline>>,
     },
     /// Send everybody away and finalise what is being recorded.
     Close,

@@ -11,6 +11,7 @@ use super::model::{Role as ParticipantRole, Source};
 use super::participant::{MAX_ENDPOINTS, Participant};
 use crate::access::Sources;
 use crate::id::{EndpointId, EndpointName, ParticipantId};
+use crate::metrics::metrics;
 use crate::webrtc::candidate::{self, Candidate, CandidatePolicy};
 use crate::webrtc::sdp::{self, Fragment, Offer, Policy, Role};
 use crate::webrtc::{Endpoint, EndpointContext, EndpointError, EndpointEvent, EndpointEventKind};
@@ -214,6 +215,7 @@ impl Actor {
     pub(super) fn endpoint_failed(&mut self, id: &ParticipantId, name: &EndpointName, error: EndpointError) {
         tracing::warn!(participant = %id, endpoint = %name, %error, "an endpoint failed");
         let Some(held) = self.participants.get_mut(id).and_then(|p| p.endpoints.get_mut(name)) else { return };
+        metrics().calls.failures.get_or_create(&(&error).into()).inc();
         let endpoint = held.endpoint.id().clone();
         let (code, message) = (endpoint_code(&error), error.to_string());
         let told = held.reply(Err(error.into()));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::model::Source;
 use crate::id::{EndpointName, MixName, OutputId, ParticipantId, RecordingId};
+use crate::metrics::label::Refusal;
 use crate::webrtc::EndpointError;
 use crate::webrtc::sdp::{FragmentError, SdpError};
 
@@ -41,6 +42,19 @@ impl JoinError {
             Self::Resume => "bad_resume",
             Self::Closing => "room_closing",
             Self::Media(_) => "internal",
+        }
+    }
+}
+
+impl From<&JoinError> for Refusal {
+    fn from(error: &JoinError) -> Self {
+        match error {
+            JoinError::Full(_) => Self::Full,
+            JoinError::TooManyRooms(_) => Self::TooManyRooms,
+            JoinError::Locked => Self::Locked,
+            JoinError::Resume => Self::Resume,
+            JoinError::Closing => Self::Closing,
+            JoinError::Media(_) => Self::Internal,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! An endpoint in a participant's hands: what it is for, and what hangs on it. Owner: the room's task.
 
+use std::time::Instant;
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
@@ -9,6 +11,7 @@ use super::model::TrackId;
 use super::publication::Publication;
 use crate::id::EndpointName;
 use crate::media::graft::{Branch, GraftError};
+use crate::metrics::label::Connection;
 use crate::webrtc::{Endpoint, IncomingTrack};
 
 /// An endpoint, from its offer to its end.
@@ -53,6 +56,8 @@ pub(super) struct Carried {
     pub(super) track: TrackId,
     /// Whether its first packet has passed: until then the slot shows nobody.
     pub(super) began: bool,
+    /// Since when the slot is to carry it, and whether its endpoint was being connected then.
+    pub(super) since: (Instant, Connection),
     _branch: Branch,
 }
 
@@ -130,10 +135,12 @@ impl Held {
             return Ok(());
         };
         slot.forwarder.switch(publication.throttle());
+        slot.forwarder.time();
         let sink = slot.forwarder.static_pad("sink").ok_or(GraftError::Missing("plenumforwarder"))?;
         let branch = Branch::new(publication.tee(), Some(bin), &sink)?;
         slot.forwarder.request_keyframe(publication.meter.ssrc());
-        *carried = Some(Carried { track, began: false, _branch: branch });
+        let connection = if self.endpoint.is_connected() { Connection::Running } else { Connection::New };
+        *carried = Some(Carried { track, began: false, since: (Instant::now(), connection), _branch: branch });
         Ok(())
     }
 

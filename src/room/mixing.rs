@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::select_all;
+use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::actor::Actor;
@@ -84,6 +85,11 @@ impl Mixing {
     /// Whether there is any.
     pub(super) fn is_running(&self) -> bool {
         !self.running.is_empty()
+    }
+
+    /// The pipelines of those that run.
+    pub(super) fn pipelines(&self) -> impl Iterator<Item = gst::Pipeline> {
+        self.running.iter().filter_map(|running| running.mix.pipeline())
     }
 
     /// Whether one has to be told who speaks.

@@ -7,7 +7,7 @@
 //! looks at what, and how large), `mixes` (what the mixes are). The task, `actor`, is spread over files by what it does: `presence` (who is here),
 //! `endpoints` (peer connections), `tracks` (what is published), `stage` (who gets what), `moderation`, `chat`, `mixing`, `directing`
 //! (how mixes change), `keeping` (what has been), `recordings`, `starting`, `outputs`, `snapshots`, `watching`
-//! (who sees a mix from outside).
+//! (who sees a mix from outside), `measuring` (what is counted).
 
 mod actor;
 mod broadcast;
@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod held;
 mod keeping;
+mod measuring;
 mod minutes;
 mod mixes;
 mod mixing;
@@ -42,6 +43,7 @@ mod viewers;
 mod watching;
 
 use bytes::Bytes;
+use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::egress::format::Choice;
@@ -226,6 +228,13 @@ impl RoomHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::ChangeMix { name, change, reply }).await;
         answer.await.unwrap_or_else(|_| Err(MixesError::NoRoom(self.name.to_string())))
+    }
+
+    /// The room's pipeline and those of its mixes, to be looked at only; none once it has ended.
+    pub async fn pipelines(&self) -> Vec<gst::Pipeline> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Pipelines { reply }).await;
+        answer.await.unwrap_or_default()
     }
 
     /// Forgets a mix.

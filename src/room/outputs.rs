@@ -14,8 +14,9 @@ use super::error::OutputError;
 use super::mixes::Pick;
 use super::recordings::News;
 use super::starting::START_WITHIN;
-use crate::egress::outputs::{Output, Plan, Refusal, Status, Target};
+use crate::egress::outputs::{Output, Plan, Refusal, State, Status, Target};
 use crate::id::{MixName, OutputId};
+use crate::metrics::label::{self, OutputPhase};
 use crate::mix::{Encoded, Encoding, Mix, MixError};
 
 /// How long outputs may take to say goodbye when the room ends.
@@ -78,6 +79,20 @@ impl Outputs {
             Phase::Waits { .. } | Phase::Starts { .. } => None,
         };
         self.active.iter().filter_map(status).collect()
+    }
+
+    /// Where those that run go, and how they fare.
+    pub(super) fn phases(&self) -> impl Iterator<Item = (label::Output, OutputPhase)> {
+        self.statuses().into_iter().filter_map(|status| {
+            let kind = label::Output::ALL.iter().find(|kind| kind.as_str() == status.kind)?;
+            let phase = match status.state {
+                State::Connecting => OutputPhase::Connecting,
+                State::Live => OutputPhase::Live,
+                State::Waiting => OutputPhase::Waiting,
+                State::Ended => return None,
+            };
+            Some((*kind, phase))
+        })
     }
 
     /// Lets all say goodbye that are to end. Libraries of theirs do not survive the end of the process while they run.

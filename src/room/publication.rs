@@ -9,11 +9,12 @@ use gstreamer::prelude::*;
 use super::demand::Demand;
 use crate::elements::forwarder::{self, Forwarder, KeyframeThrottle, Output};
 use crate::elements::gather::Gather;
-use crate::elements::meter::Meter;
+use crate::elements::meter::{Arrival, Meter};
 use crate::id::EndpointId;
 use crate::media::graft::{self, Branch, GraftError};
 use crate::media::link::Outlet;
 use crate::media::{Codec, Kind};
+use crate::metrics::metrics;
 use crate::webrtc::IncomingTrack;
 
 /// The shortest time between two keyframe requests to one publisher: each keyframe is several times the size of
@@ -104,6 +105,15 @@ impl Publication {
         }
     }
 
+    /// What arrived since it was last asked, which is counted by that.
+    pub(super) fn take_arrival(&self) -> Arrival {
+        let (arrival, packets, kind) = (self.meter.take_arrival(), &metrics().packets, self.codec.kind().into());
+        packets.received.get_or_create(&kind).inc_by(arrival.received.into());
+        packets.received_bytes.get_or_create(&kind).inc_by(arrival.bytes.into());
+        packets.missing.get_or_create(&kind).inc_by(arrival.lost.into());
+        arrival
+    }
+
     pub(super) fn codec(&self) -> Codec {
         self.codec
     }
@@ -158,6 +168,7 @@ impl Publication {
 
 impl Drop for Publication {
     fn drop(&mut self) {
+        self.take_arrival();
         self.tap = None;
         if let Some(peer) = self.source.peer() {
             let _ = self.source.unlink(&peer);

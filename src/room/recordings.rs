@@ -21,6 +21,8 @@ use crate::id::{MixName, OutputId, ParticipantId, RecordingId};
 use crate::media::Codec;
 use crate::media::description::Values;
 use crate::media::pipeline::Pipeline;
+use crate::metrics::label::{Recording as Phase, RecordingEnd};
+use crate::metrics::metrics;
 use crate::mix::{Encoded, Mix, MixError};
 
 /// Where what became of a recording goes.
@@ -106,6 +108,16 @@ impl Recordings {
     pub(super) fn running(&self) -> Vec<Running> {
         let told = |active: &&Active| active.recording.is_some() && active.starting.is_none();
         self.active.iter().filter(told).map(|active| running(&active.manifest)).collect()
+    }
+
+    /// How far all are.
+    pub(super) fn phases(&self) -> impl Iterator<Item = Phase> {
+        self.active.iter().map(|active| match active.manifest.state {
+            _ if active.starting.is_some() => Phase::Starting,
+            _ if active.recording.is_none() => Phase::Finalising,
+            State::Paused => Phase::Paused,
+            _ => Phase::Recording,
+        })
     }
 
     /// Whether a file is still being written or finalised, or about to be.
@@ -222,6 +234,8 @@ impl Actor {
     }
 
     fn recording_finished(&mut self, manifest: Manifest) {
+        let end = if manifest.state == State::Complete { RecordingEnd::Complete } else { RecordingEnd::Failed };
+        metrics().stores.ended.get_or_create(&end).inc();
         tracing::info!(recording = %manifest.id, state = ?manifest.state, "recording ended");
         let ended = |active: &mut Active| active.manifest.id == manifest.id;
         for reply in self.recordings.active.extract_if(.., ended).flat_map(|active| active.waiting) {

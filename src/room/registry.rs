@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -15,6 +15,7 @@ use crate::egress::catalogue::Catalogue;
 use crate::egress::hls::Shelves;
 use crate::id::{ParticipantId, RecordingId, RoomName};
 use crate::media::description::Descriptions;
+use crate::metrics::metrics;
 
 /// How often a join is tried again when it meets a room that is just ending.
 const JOIN_TRIES: usize = 8;
@@ -83,6 +84,20 @@ impl Registry {
     /// # Errors
     /// When room or server are full or closing, or the room cannot be opened.
     pub async fn join(
+        &self,
+        room: &RoomName,
+        newcomer: impl Fn() -> Newcomer,
+    ) -> Result<(RoomHandle, ParticipantId), JoinError> {
+        let (asked, calls) = (Instant::now(), &metrics().calls);
+        let joined = self.try_to_join(room, newcomer).await;
+        match &joined {
+            Ok(_) => calls.joins.observe(asked.elapsed().as_secs_f64()),
+            Err(error) => drop(calls.refusals.get_or_create(&error.into()).inc()),
+        }
+        joined
+    }
+
+    async fn try_to_join(
         &self,
         room: &RoomName,
         newcomer: impl Fn() -> Newcomer,

@@ -14,6 +14,7 @@ use super::slots::{self, Slot};
 use super::view;
 use crate::id::{EndpointName, ParticipantId};
 use crate::media::Kind;
+use crate::metrics::metrics;
 
 impl Actor {
     /// Gives everybody what they want now.
@@ -114,6 +115,11 @@ impl Actor {
         let held = self.participants.get_mut(id).and_then(|participant| participant.endpoints.get_mut(name));
         let Some(Purpose::Receive(receiving)) = held.map(|held| &mut held.purpose) else { return };
         if let Some(Some(carried)) = receiving.carried.get_mut(slot) {
+            let (since, connection) = carried.since;
+            if carried.track.source.kind() == Kind::Video && !carried.began {
+                let waited = since.elapsed().as_secs_f64();
+                metrics().calls.first_frames.get_or_create(&connection).observe(waited);
+            }
             carried.began = true;
             self.tell_slots(id);
         }

@@ -23,6 +23,8 @@ use crate::egress::recording::{Recording, Spec, Start};
 use crate::egress::space::Limits;
 use crate::id::{MixName, RecordingId};
 use crate::media::pipeline::Pipeline;
+use crate::metrics::label::RecordingEnd;
+use crate::metrics::metrics;
 use crate::mix::{Mix, MixError};
 
 /// How long a recording may take to begin, or a mix to start: a folder that hangs must not keep anybody waiting for ever.
@@ -122,6 +124,7 @@ impl Actor {
             }
             Err(error) => {
                 tracing::warn!(recording = %id, %error, "a recording did not start");
+                metrics().stores.ended.get_or_create(&RecordingEnd::Refused).inc();
                 let active = self.recordings.active.remove(index);
                 let replies = active.starting.map(|starting| starting.reply).into_iter().chain(active.waiting);
                 replies.for_each(|reply| drop(reply.send(Err(error.clone()))));

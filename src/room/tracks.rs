@@ -105,11 +105,12 @@ impl Actor {
     pub(super) fn judge_quality(&mut self) {
         let mut changed = Vec::new();
         for participant in self.participants.values_mut().filter(|participant| !participant.rights.hidden) {
-            let worst = participant.publications.values().filter(|publication| !publication.muted).map(|publication| {
-                let arrival = publication.meter.take_arrival();
+            let worst = participant.publications.values().map(|publication| {
+                let arrival = publication.take_arrival();
                 let expected = arrival.received + arrival.lost;
-                // A few packets prove nothing.
-                if expected < 20 { 0.0 } else { f64::from(arrival.lost) / f64::from(expected) }
+                // A few packets prove nothing, and of who is muted nothing is missed.
+                let proves = expected >= 20 && !publication.muted;
+                if proves { f64::from(arrival.lost) / f64::from(expected) } else { 0.0 }
             });
             let worst = worst.fold(0.0, f64::max);
             let silent = participant.publications.values().any(|publication| {

@@ -19,6 +19,7 @@ use super::viewers::{Broadcast, Phase, Reply, Viewer, Waiting, Watch, Watching};
 use crate::id::{MixName, ViewerId};
 use crate::media::bus::{BusEvent, BusEventKind};
 use crate::media::{Codec, Kind};
+use crate::metrics::metrics;
 use crate::mix::{Encoded, Encoding, Mix, MixError};
 use crate::webrtc::sdp::{self, Fragment, Offer, Policy, Profile, Refusal, Role};
 use crate::webrtc::{Endpoint, EndpointError, EndpointEvent, EndpointEventKind};
@@ -217,6 +218,7 @@ impl Actor {
 
     fn viewer_failed(&mut self, id: &ViewerId, error: &EndpointError) {
         if let Some(viewer) = self.viewers.remove(id) {
+            metrics().calls.failures.get_or_create(&error.into()).inc();
             tracing::info!(endpoint = %viewer.endpoint.id(), %error, "somebody watches no longer");
             if let Some(reply) = viewer.reply {
                 let _ = reply.send(Err(WatchError::Media(error.to_string())));

@@ -18,6 +18,8 @@ use super::session::Session;
 use super::tutorial;
 use crate::access::Access;
 use crate::config::Config;
+use crate::metrics::metrics;
+use crate::metrics::share::One;
 use crate::room::Registry;
 
 /// The largest message, in bytes: an SDP of 192 KiB in JSON fits with room to spare.
@@ -61,7 +63,11 @@ pub fn layer(signaling: Signaling) -> (SocketIoLayer, SocketIo) {
     let connected = move |socket: SocketRef| {
         // The session begins when it may answer; what its client said before waits in the queue.
         if let Some(inbox) = Inbox::take_from(&socket) {
-            tokio::spawn(Session::new(socket, signaling.clone()).run(inbox));
+            let (session, counted) = (Session::new(socket, signaling.clone()), One::of(&metrics().server.sessions));
+            tokio::spawn(async move {
+                session.run(inbox).await;
+                drop(counted);
+            });
         }
         ready(())
     };

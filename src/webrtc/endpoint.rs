@@ -12,9 +12,11 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_webrtc as gst_webrtc;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::gathering::Gathering;
 use super::publisher::IncomingTrack;
+use super::reports::Reports;
 use super::sdp::{self, Offer};
 use super::subscriber::Slot;
 use super::tuning::Patience;
@@ -24,6 +26,8 @@ use crate::config::Ice;
 use crate::id::EndpointId;
 use crate::media::bus::BusEvent;
 use crate::media::graft::{self, GraftError};
+use crate::metrics::label::Failure;
+use crate::metrics::metrics;
 
 /// How long an endpoint may take from its offer to connected media.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
@@ -62,6 +66,21 @@ pub enum EndpointError {
     /// An element inside of it failed.
     #[error("media processing failed: {0}")]
     Media(String),
+}
+
+impl From<&EndpointError> for Failure {
+    fn from(error: &EndpointError) -> Self {
+        match error {
+            EndpointError::Make(_) => Self::Make,
+            EndpointError::Negotiation { .. } => Self::Negotiation,
+            EndpointError::Fingerprint => Self::Fingerprint,
+            EndpointError::Connection => Self::Connection,
+            EndpointError::Encryption => Self::Encryption,
+            EndpointError::Deadline(_) => Self::Deadline,
+            EndpointError::Silent(_) => Self::Silent,
+            EndpointError::Media(_) => Self::Media,
+        }
+    }
 }
 
 impl From<GraftError> for EndpointError {
@@ -132,6 +151,7 @@ pub struct Endpoint {
     pub(super) slots: Vec<Slot>,
     gathering: Option<Gathering>,
     heard: Heard,
+    reports: Arc<Reports>,
     opened: Instant,
     connected: bool,
 }
@@ -149,8 +169,9 @@ impl Endpoint {
         let offer = Arc::new(offer);
         tuning::tune(&webrtcbin, &offer, context.patience, &heard, Arc::new(returned));
         let gathering = context.gather.map(|within| Gathering::watch(&webrtcbin, within));
-        let opened = Instant::now();
-        let endpoint = Self { id, webrtcbin, offer, slots: Vec::new(), gathering, heard, opened, connected: false };
+        let reports = Arc::new(Reports::of(&webrtcbin, &offer));
+        let (slots, opened, connected) = (Vec::new(), Instant::now(), false);
+        let endpoint = Self { id, webrtcbin, offer, slots, gathering, heard, reports, opened, connected };
         if endpoint.gathering.is_none() {
             endpoint.report_candidates(&context.events);
         }
@@ -195,9 +216,22 @@ impl Endpoint {
         event.is_from(&self.element_name()) || self.slots.iter().any(|slot| event.is_from(&slot.forwarder.name()))
     }
 
+    /// What RTCP says of the way to its peer.
+    #[must_use]
+    pub fn reports(&self) -> Arc<Reports> {
+        Arc::clone(&self.reports)
+    }
+
+    /// Counts what its slots have sent since it was last asked.
+    pub fn count(&self) {
+        self.slots.iter().for_each(Slot::count);
+    }
+
     /// Notes that [`EndpointEventKind::Connected`] came, and lets its slots send.
     pub fn set_connected(&mut self) {
         self.connected = true;
+        let took = self.opened.elapsed().as_secs_f64();
+        metrics().calls.connects.get_or_create(&self.offer.role.into()).observe(took);
         tuning::settle(&self.webrtcbin);
         for slot in &self.slots {
             slot.forwarder.set_open(true);
@@ -238,7 +272,8 @@ impl Endpoint {
         let (id, offer) = (self.id.clone(), Arc::clone(&self.offer));
         let webrtcbin = self.webrtcbin.clone().upcast::<gst::Element>();
         let gathering = self.gathering.clone();
-        tokio::spawn(async move {
+        let span = tracing::debug_span!("negotiation", endpoint = %id);
+        let negotiated = async move {
             let answered = async {
                 let raw = negotiation::answer(&webrtcbin, &offer.to_sdp(), prepare).await?;
                 link(&webrtcbin)?;
@@ -254,7 +289,8 @@ impl Endpoint {
             };
             let kind = answered.await.map_or_else(EndpointEventKind::Failed, EndpointEventKind::Answer);
             let _ = events.send(EndpointEvent { endpoint: id, kind }).await;
-        });
+        };
+        tokio::spawn(negotiated.instrument(span));
     }
 
     fn report_candidates(&self, events: &mpsc::Sender<EndpointEvent>) {

@@ -10,6 +10,7 @@ mod gathering;
 pub mod ice;
 mod negotiation;
 mod publisher;
+mod reports;
 pub mod sdp;
 pub mod sender;
 mod subscriber;
@@ -17,6 +18,7 @@ mod tuning;
 
 pub use endpoint::{Endpoint, EndpointContext, EndpointError, EndpointEvent, EndpointEventKind, LocalCandidate};
 pub use publisher::IncomingTrack;
+pub use reports::Reports;
 pub use sender::Sender;
 pub use subscriber::Slot;
 pub use tuning::Patience;

@@ -46,6 +46,15 @@ pub enum Role {
     Subscriber,
 }
 
+impl From<Role> for crate::metrics::label::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Publisher => Self::Publisher,
+            Role::Subscriber => Self::Subscriber,
+        }
+    }
+}
+
 /// Which H.264 a client has to decode (RFC 6184, section 8.1), for a section to be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {

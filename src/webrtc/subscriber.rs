@@ -1,7 +1,7 @@
 //! Sending to a client: one forwarder per m-line, there from the start, fed by whichever track the room links to it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -10,9 +10,11 @@ use gstreamer_webrtc as gst_webrtc;
 
 use super::endpoint::{Endpoint, EndpointContext, EndpointError, EndpointEventKind, report};
 use super::sdp::Offer;
-use crate::elements::forwarder::{Forwarder, KeyframeThrottle, Output};
+use crate::elements::forwarder::{Forwarder, ForwarderStats, KeyframeThrottle, Output};
 use crate::media::graft::{self, GraftError};
 use crate::media::{Codec, Kind};
+use crate::metrics::label::Dropped;
+use crate::metrics::metrics;
 
 /// One m-line of a subscribing endpoint.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Slot {
     /// The head of its branch; stays closed until the endpoint is connected and verified.
     pub forwarder: Forwarder,
     seen: AtomicU64,
+    /// What of its forwarder's work has been counted.
+    counted: Mutex<ForwarderStats>,
 }
 
 impl Slot {
@@ -37,6 +41,31 @@ impl Slot {
     pub(super) fn is_flowing(&self) -> bool {
         let forwarded = self.forwarder.stats().forwarded;
         self.seen.swap(forwarded, Ordering::Relaxed) != forwarded
+    }
+
+    /// Counts what it has sent since it was last asked.
+    pub(super) fn count(&self) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, kind, packets) = (self.forwarder.stats(), self.kind().into(), &metrics().packets);
+        let before = std::mem::replace(&mut *counted, now);
+        packets.forwarded.get_or_create(&kind).inc_by(now.forwarded - before.forwarded);
+        packets.forwarded_bytes.get_or_create(&kind).inc_by(now.bytes - before.bytes);
+        packets.keyframe_requests.inc_by(now.keyframe_requests - before.keyframe_requests);
+        for (reason, more) in [
+            (Dropped::Gated, now.gated - before.gated),
+            (Dropped::Duplicate, now.duplicates - before.duplicates),
+            (Dropped::Padding, now.padding - before.padding),
+            (Dropped::Malformed, now.malformed - before.malformed),
+            (Dropped::Flow, now.flow_errors - before.flow_errors),
+        ] {
+            packets.dropped.get_or_create(&reason).inc_by(more);
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.count();
     }
 }
 
@@ -67,7 +96,13 @@ impl Endpoint {
             caps.extend(offer.preferences(index, Some(ssrc)));
             let (id, events) = (endpoint.id.clone(), context.events.clone());
             forwarder.on_began(move || report(&events, &id, EndpointEventKind::Began(index)));
-            endpoint.slots.push(Slot { mid: section.mid.clone(), codec, forwarder, seen: AtomicU64::new(0) });
+            endpoint.slots.push(Slot {
+                mid: section.mid.clone(),
+                codec,
+                forwarder,
+                seen: AtomicU64::new(0),
+                counted: Mutex::default(),
+            });
         }
         let forwarders: Vec<_> = endpoint.slots.iter().map(|slot| slot.forwarder.clone()).collect();
         endpoint.negotiate(

@@ -14,6 +14,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::sdp::{Offer, Role};
+use crate::elements::arrival::Arrivals;
 
 /// How long a sent packet is kept for retransmission, in milliseconds: whoever plays live asks within a round trip or two.
 const HISTORY_MILLISECONDS: u32 = 1000;
@@ -93,8 +94,11 @@ fn tune_inner(element: &gst::Element, role: Role, heard: &Heard, returned: &Retu
         "rtprtxsend" => keep_history_short(element),
         "nicesrc" => {
             let Some(pad) = element.static_pad("src") else { return };
-            let (heard, returned) = (heard.clone(), Arc::clone(returned));
-            pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
+            let (heard, returned, arrivals) = (heard.clone(), Arc::clone(returned), Arrivals::default());
+            pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
+                if let (Role::Publisher, Some(packet)) = (role, info.buffer_mut()) {
+                    arrivals.note(packet);
+                }
                 if heard.again() > CUT_MILLISECONDS {
                     returned();
                 }

@@ -81,6 +81,12 @@ impl Index {
         self.pool.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Asks it something.
+    pub(super) async fn answers(&self) -> Result<(), OutputError> {
+        sqlx::query("SELECT 1").execute(&self.pool()).await?;
+        Ok(())
+    }
+
     /// Whether it is on the disk.
     pub(super) fn lasts(&self) -> bool {
         self.lasts.load(Ordering::Acquire)
@@ -279,7 +285,8 @@ mod tests {
             discards::POSTPONE,
             discards::FORGET,
         ];
-        let queue = [queue::ENQUEUE, queue::FRESH, queue::NEXT, queue::POSTPONE, queue::DEQUEUE, queue::AWAY];
+        let queue =
+            [queue::ENQUEUE, queue::FRESH, queue::NEXT, queue::POSTPONE, queue::DEQUEUE, queue::AWAY, queue::LENGTH];
         let index = [
             SAVE,
             SAVE_ATTENDEE,

@@ -19,6 +19,7 @@ pub(super) const FRESH: &str = "UPDATE uploads SET queued_at = $1, failures = 0,
 pub(super) const NEXT: &str = "SELECT recordings.manifest, uploads.queued_at, uploads.failures, uploads.next_at \
     FROM uploads INNER JOIN recordings ON recordings.id = uploads.recording \
     WHERE recordings.upload IS NULL OR recordings.upload = 'pending' ORDER BY uploads.next_at, uploads.recording LIMIT 1";
+pub(super) const LENGTH: &str = "SELECT COUNT(*) FROM uploads";
 pub(super) const POSTPONE: &str = "UPDATE uploads SET failures = $1, next_at = $2 WHERE recording = $3";
 pub(super) const DEQUEUE: &str = "DELETE FROM uploads WHERE recording = $1";
 pub(super) const AWAY: &str = "SELECT manifest FROM recordings WHERE here = FALSE";
@@ -116,6 +117,18 @@ impl Catalogue {
             failures: u32::try_from(failures).unwrap_or(u32::MAX),
             next_at: u64::try_from(next_at).unwrap_or(0),
         }))
+    }
+
+    /// How many recordings wait for their upload, or are being uploaded; none where there is nowhere to upload to.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn upload_queue(&self) -> Result<u64, OutputError> {
+        if !self.uploads {
+            return Ok(0);
+        }
+        let length: i64 = sqlx::query_scalar(LENGTH).fetch_one(&self.index.pool()).await?;
+        Ok(u64::try_from(length).unwrap_or(0))
     }
 
     /// Notes how the upload of a recording fares, and says whether it was still there.

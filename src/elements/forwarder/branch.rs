@@ -11,6 +11,7 @@ use gstreamer::glib;
 use super::assemble::{self, Header};
 use super::stream::{Stream, Verdict};
 use super::{ForwarderStats, KeyframeThrottle, Output};
+use crate::elements::arrival;
 use crate::elements::packet::Packet;
 use crate::media::Kind;
 
@@ -18,6 +19,9 @@ use crate::media::Kind;
 const INTERVAL: Duration = Duration::from_millis(500);
 
 type Segment = gst::FormattedSegment<gst::ClockTime>;
+
+/// A packet whose way is timed: what it is of, and the running time at which it arrived.
+pub(super) type Timed = (Kind, gst::ClockTime);
 
 /// What an element made by name lacks until it is configured; see [`Branch::set_output`].
 struct Configured {
@@ -41,6 +45,8 @@ pub(super) struct Branch {
     /// Whether the source has changed and nothing of the new one has passed yet.
     switched: bool,
     began: bool,
+    times: bool,
+    timed: Option<Timed>,
 }
 
 impl Default for Branch {
@@ -58,6 +64,8 @@ impl Default for Branch {
             wanted: false,
             switched: false,
             began: false,
+            times: false,
+            timed: None,
         }
     }
 }
@@ -93,6 +101,10 @@ impl Branch {
         if let Some(configured) = &mut self.configured {
             configured.stream.restart();
         }
+    }
+
+    pub(super) fn time(&mut self) {
+        self.times = true;
     }
 
     /// The element stops: downstream will lack every event, and the source is another one. The numbers continue, as
@@ -164,6 +176,11 @@ impl Branch {
             self.stats.malformed += 1;
             return None;
         };
+        if self.times
+            && let Some(arrived) = arrival::of(input)
+        {
+            self.timed = Some((output.codec.kind(), arrived));
+        }
         self.stats.forwarded += 1;
         self.stats.bytes += buffer.size() as u64;
         Some(buffer)
@@ -188,6 +205,11 @@ impl Branch {
     /// Whether the first packet of a new source has passed since the last call.
     pub(super) fn take_began(&mut self) -> bool {
         std::mem::take(&mut self.began)
+    }
+
+    /// The packet whose way is to be timed, if there was one since the last call.
+    pub(super) fn take_timed(&mut self) -> Option<Timed> {
+        self.timed.take()
     }
 
     /// The keyframe request to send to the publisher now, if the packets since the last call led to one.

@@ -12,8 +12,10 @@ use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer::subclass::prelude::*;
 
-use super::branch::Branch;
+use super::branch::{Branch, Timed};
 use crate::elements::pads;
+use crate::media::pipeline::Pipeline;
+use crate::metrics::metrics;
 
 type Listener = Arc<dyn Fn() + Send + Sync>;
 
@@ -153,33 +155,35 @@ impl Forwarder {
     }
 
     fn chain(&self, input: &gst::Buffer) {
-        let (buffer, events, request, began) = {
+        let (buffer, events, request, began, timed) = {
             let mut branch = self.branch();
             let buffer = branch.process(input);
             let events = buffer.is_some().then(|| branch.prelude(|| self.obj().name()));
-            (buffer, events, branch.take_request(), branch.take_began())
+            (buffer, events, branch.take_request(), branch.take_began(), branch.take_timed())
         };
         self.announce(began);
         self.send(request, events);
         if let Some(buffer) = buffer {
             self.judge(self.src.push(buffer));
+            timed.into_iter().for_each(note_delay);
         }
     }
 
     fn chain_list(&self, input: &gst::BufferList) {
         let mut list = gst::BufferList::new_sized(input.len());
-        let (events, request, began) = {
+        let (events, request, began, timed) = {
             let mut branch = self.branch();
             if let Some(list) = list.get_mut() {
                 input.iter().filter_map(|buffer| branch.process(buffer)).for_each(|buffer| list.add(buffer));
             }
             let events = (!list.is_empty()).then(|| branch.prelude(|| self.obj().name()));
-            (events, branch.take_request(), branch.take_began())
+            (events, branch.take_request(), branch.take_began(), branch.take_timed())
         };
         self.announce(began);
         self.send(request, events);
         if !list.is_empty() {
             self.judge(self.src.push_list(list));
+            timed.into_iter().for_each(note_delay);
         }
     }
 
@@ -231,6 +235,12 @@ impl Forwarder {
         let caps = || self.branch().caps().cloned().unwrap_or_else(rtp);
         answer_caps(query, caps) || gst::Pad::query_default(pad, Some(&*self.obj()), query)
     }
+}
+
+/// Notes how long a packet took that has just been handed on: there is no queue on the way to the socket.
+fn note_delay((kind, arrived): Timed) {
+    let took = Pipeline::running_time().saturating_sub(arrived);
+    metrics().packets.delay.get_or_create(&kind.into()).observe(took.seconds_f64());
 }
 
 /// Answers a query about caps; whether it was one.

@@ -99,6 +99,12 @@ impl Forwarder {
         self.imp().on_began(Arc::new(f));
     }
 
+    /// Counts how long those packets take through the server whose [arrival](super::arrival) was noted. For what leaves by
+    /// a socket.
+    pub fn time(&self) {
+        self.imp().branch().time();
+    }
+
     /// Changes what leaves; new caps go before the next packet. Under another codec or SSRC, that is a keyframe's.
     pub fn set_output(&self, output: Output) {
         self.imp().branch().set_output(output);
