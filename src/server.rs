@@ -100,7 +100,9 @@ pub async fn run(
         health: health.clone(),
     };
     let monitoring = Monitoring::start(config.metrics.listen, api.clone()).await?;
-    let gate = Arc::new(Gate::new(Arc::clone(&access), Origins::new(&config.origins), api.clone()));
+    let origins = Origins::new(&config.origins);
+    let origins = if access.is_open() && !config.open { origins.here_only() } else { origins };
+    let gate = Arc::new(Gate::new(Arc::clone(&access), origins, api.clone()));
     let routes = warp::service(crate::http::routes(api));
     let (layer, io) = signaling::layer(Signaling {
         registry: registry.clone(),

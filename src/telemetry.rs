@@ -9,8 +9,8 @@ use crate::config::Log;
 pub use self::gstreamer::bridge as bridge_gstreamer;
 
 /// What GStreamer says is chosen in GStreamer, by category, so that what is not wanted costs nothing. It passes then,
-/// unless the operator's filter says otherwise.
-const GSTREAMER: &str = "gstreamer=trace,";
+/// unless the operator's filter says otherwise. What Socket.IO says below `info` has everybody's tokens in it.
+const ALWAYS: &str = "gstreamer=trace,socketioxide=info,engineioxide=info,";
 
 /// Starts logging.
 ///
@@ -25,7 +25,7 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
 
 fn filter(wanted: &str) -> anyhow::Result<EnvFilter> {
     use anyhow::Context;
-    EnvFilter::try_new(format!("{GSTREAMER}{wanted}"))
+    EnvFilter::try_new(format!("{ALWAYS}{wanted}"))
         .with_context(|| format!("log.filter is {wanted:?}: use for example info or plenum=debug,warn"))
 }
 

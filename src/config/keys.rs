@@ -6,7 +6,9 @@ use super::{ConfigError, Secret};
 
 /// Whoever guesses a shorter secret from a token is everybody: RFC 7518, section 3.2, wants so many bytes for HS256.
 const SHORTEST: usize = 32;
-/// So begins the name of a variable with a key, behind `PLENUM_`.
+/// So begins the name of each variable of ours, in whatever case.
+const PREFIX: &str = "PLENUM_";
+/// So goes that of one with a key on.
 const TABLE: &str = "KEYS__";
 
 /// Whether a variable, without its `PLENUM_`, has a key.
@@ -16,12 +18,16 @@ pub(super) fn is_one(variable: &str) -> bool {
 
 /// The keys of the environment: their names as they are written there, since tokens name them so.
 pub(super) fn of_environment() -> impl Iterator<Item = (String, String)> {
-    let variables =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    variables.filter_map(|(name, value)| {
-        let name = name.strip_prefix("PLENUM_").filter(|name| is_one(name))?;
-        Some((name[TABLE.len()..].to_owned(), value))
-    })
+    // What is no text is a wrong key, and not none: without any the server would be open.
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().filter_map(move |(name, value)| Some((named(&text(name))?.to_owned(), text(value))))
+}
+
+/// The name of the key that a variable has.
+fn named(variable: &str) -> Option<&str> {
+    let ours = variable.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+    let rest = variable.get(PREFIX.len()..).filter(|rest| ours && is_one(rest))?;
+    rest.get(TABLE.len()..)
 }
 
 pub(super) fn check(keys: &BTreeMap<String, Secret>, open: bool) -> Result<(), ConfigError> {

@@ -110,8 +110,13 @@ impl Gate {
             Asks::OfQuery(need) => (need, room_of_query(query)),
             Asks::OfRecording(need) => match self.room_of(id.unwrap_or_default()).await? {
                 Some(room) => (need, room),
-                // The route says that it is not there.
-                None => return Ok(Some(pass)),
+                None => {
+                    return Err(turned(
+                        StatusCode::NOT_FOUND,
+                        "no_such_recording",
+                        "there is no such recording: see GET /api/v1/recordings",
+                    ));
+                }
             },
         };
         match pass.may(need, room.as_ref()) {

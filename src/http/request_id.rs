@@ -34,7 +34,8 @@ impl RequestId {
     pub fn span<B>(&self, request: &Request<B>) -> Span {
         let id = self.0.to_str().unwrap_or_default();
         // The path alone: what follows it may be a secret.
-        tracing::info_span!("http", request = id, method = %request.method(), path = request.uri().path())
+        let path = without_session(request.uri().path());
+        tracing::info_span!("http", request = id, method = %request.method(), path)
     }
 
     /// Puts it into the answer, and counts that.
@@ -51,9 +52,32 @@ impl RequestId {
     }
 }
 
+/// A path without what is secret in it: whoever knows the address of a session by WHIP or WHEP may end it.
+fn without_session(path: &str) -> &str {
+    let parts = match path.split('/').nth(1) {
+        Some("whip") => 2,
+        Some("whep") => 3,
+        _ => return path,
+    };
+    path.match_indices('/').nth(parts).map_or(path, |(end, _)| &path[..end])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sessions_are_not_told() {
+        for (path, told) in [
+            ("/whip/tea", "/whip/tea"),
+            ("/whip/tea/s3cret", "/whip/tea"),
+            ("/whep/tea/default", "/whep/tea/default"),
+            ("/whep/tea/default/s3cret", "/whep/tea/default"),
+            ("/api/v1/rooms/tea/mixes", "/api/v1/rooms/tea/mixes"),
+        ] {
+            assert_eq!(without_session(path), told);
+        }
+    }
 
     fn of(value: Option<&[u8]>) -> String {
         let headers = value.map(|value| (HEADER, HeaderValue::from_bytes(value).unwrap())).into_iter().collect();

@@ -41,15 +41,16 @@ pub(super) const LANE: usize = 25;
 #[derive(Debug)]
 pub(super) struct Program {
     lanes: Vec<Vec<Stream>>,
-    throttle: Arc<KeyframeThrottle>,
-    /// After the lanes: an encoder ends with the last that has it.
-    encoded: Vec<Encoded>,
+    /// After the lanes: an encoder ends with the last that has it. Each has a throttle of its own: a packet of sound counts as a
+    /// keyframe, and would answer what was asked of the pictures.
+    encoded: Vec<(Encoded, Arc<KeyframeThrottle>)>,
 }
 
 impl Program {
     /// Sends nothing yet.
     pub(super) fn new(encoded: Vec<Encoded>) -> Self {
-        Self { lanes: Vec::new(), throttle: KeyframeThrottle::new(KEYFRAME_INTERVAL), encoded }
+        let throttled = encoded.into_iter().map(|encoded| (encoded, KeyframeThrottle::new(KEYFRAME_INTERVAL)));
+        Self { lanes: Vec::new(), encoded: throttled.collect() }
     }
 
     /// The streams of a lane, which begin with its first viewer.
@@ -61,8 +62,10 @@ impl Program {
         values: &Values,
     ) -> Result<&[Stream], WatchError> {
         while self.lanes.len() <= lane {
-            let begin = |encoded| Stream::new(pipeline, descriptions, values, encoded, &self.throttle);
-            let streams = self.encoded.iter().map(begin).collect::<Result<_, _>>()?;
+            let streams = self.encoded.iter();
+            let streams =
+                streams.map(|(encoded, throttle)| Stream::new(pipeline, descriptions, values, encoded, throttle));
+            let streams = streams.collect::<Result<_, _>>()?;
             self.lanes.push(streams);
         }
         Ok(&self.lanes[lane])

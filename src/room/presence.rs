@@ -25,6 +25,7 @@ impl Actor {
         if self.closing {
             return Err(JoinError::Closing);
         }
+        self.forget_waiting_twin(&newcomer);
         // Who takes the place of the same person takes no other.
         let others = self.participants.values().filter(|known| !known.is_same_as(&newcomer)).count();
         if others + self.waiting.len() >= limit {
@@ -47,6 +48,17 @@ impl Actor {
         }
         self.enter(id.clone(), newcomer)?;
         Ok(id)
+    }
+
+    /// One person waits once: else a single token fills the room from outside.
+    fn forget_waiting_twin(&mut self, newcomer: &Newcomer) {
+        let identity = &newcomer.entry.identity;
+        let is_twin = |known: &Newcomer| identity.is_some() && known.entry.identity == *identity;
+        let twin = self.waiting.iter().find(|(_, known)| is_twin(known)).map(|(id, _)| id.clone());
+        if let Some(twin) = twin.and_then(|id| self.waiting.remove(&id)) {
+            let _ = twin.events.try_send(Event::Removed(Removal::Replaced));
+            self.tell_waiting();
+        }
     }
 
     /// Lets somebody in.

@@ -241,14 +241,25 @@ impl Session {
         }
     }
 
+    /// Gives the place up. The room may have told of a coming back, with its number, what was not yet read here.
+    fn take_place(&mut self) -> Option<Place> {
+        let mut place = self.place.take()?;
+        while let Ok(event) = place.events.try_recv() {
+            if let Event::Joined(snapshot) = event {
+                place.session = snapshot.session;
+            }
+        }
+        Some(place)
+    }
+
     async fn leave(&mut self) {
-        if let Some(Place { room, id, session, .. }) = self.place.take() {
+        if let Some(Place { room, id, session, .. }) = self.take_place() {
             room.send(Command::Leave { participant: id, session }).await;
         }
     }
 
     async fn disconnected(&mut self) {
-        if let Some(Place { room, id, session, .. }) = self.place.take() {
+        if let Some(Place { room, id, session, .. }) = self.take_place() {
             room.send(Command::Disconnected { participant: id, session }).await;
         }
     }
@@ -301,13 +312,15 @@ impl Session {
 
     /// Answers bad input of the tutorial's dialect. Says whether the session may go on.
     fn refuse_message(&self, code: &'static str, message: &str, userid: Option<String>) -> bool {
-        tracing::warn!(code, message, "refused");
+        let reason = readable(message);
+        tracing::debug!(code, reason, "refused");
         self.tell(tutorial::EVENT, &ServerMessage::Error { code, message: message.to_owned(), userid })
     }
 
     /// Answers a request that is not done; by an event when the client waits for no answer.
     fn refuse(&self, ack: Acknowledgement, code: &'static str, error: &impl ToString) -> bool {
-        tracing::debug!(code, message = error.to_string(), "refused");
+        let reason = readable(&error.to_string());
+        tracing::debug!(code, reason, "refused");
         if ack.is_wanted() {
             return ack.send(&translate::refuse(code, error));
         }
@@ -323,6 +336,8 @@ impl Session {
     }
 }
 
+/// How much of what a client made us say goes into the log, in characters.
+const LOGGED: usize = 300;
 const ALREADY_JOINED: &str = "this connection is in a room already: leave it first";
 const NOT_JOINED: &str = "this connection is in no room: join one first";
 const TOO_MANY: &str = "more requests than any client needs: this one was not looked at; send fewer";
@@ -333,4 +348,9 @@ async fn next_event(place: &mut Option<Place>) -> Option<Event> {
         Some(place) => place.events.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// What a client made us say, as a log can hold it: it may quote them, at length.
+fn readable(message: &str) -> String {
+    message.chars().filter(|character| !character.is_control()).take(LOGGED).collect()
 }

@@ -109,7 +109,7 @@ fn a_server_of_another_kind_gets_all_and_its_wishes_for_packets_and_keyframes_ar
         assert!(asked.len() >= 5 && (0.45..0.8).contains(&step), "{steps:?}");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("taken.h264");
-        std::fs::write(&file, &whole.pictures).unwrap();
+        std::fs::write(&file, whole_pictures(&whole.pictures)).unwrap();
         let decoded = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(&file).args(["-f", "null", "-"]).output();
         let said = String::from_utf8(decoded.unwrap().stderr).unwrap();
         assert!(said.is_empty(), "{said}");
@@ -275,4 +275,14 @@ fn a_server_that_falls_silent_is_noticed_and_found_again() {
         sees(&seen, "the tone", |seen| seen.sounds_like(ann.look)).await;
         end(&server, &output).await;
     });
+}
+
+/// H.264 up to its last picture: what comes before the next one, its parameter sets, may have come already.
+fn whole_pictures(stream: &[u8]) -> &[u8] {
+    let units: Vec<usize> =
+        stream.windows(4).enumerate().filter(|(_, four)| four[..3] == [0, 0, 1]).map(|(at, _)| at).collect();
+    let is_picture = |at: usize| matches!(stream[at + 3] & 0x1f, 1 | 5);
+    let after = units.iter().rev().take_while(|at| !is_picture(**at)).last();
+    // The zero before belongs to the start code.
+    after.map_or(stream, |end| stream[..*end].strip_suffix(&[0]).unwrap_or(&stream[..*end]))
 }

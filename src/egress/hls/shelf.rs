@@ -166,7 +166,7 @@ impl Shelf {
         if let Some(number) = number {
             let wanted = match part {
                 Some(part) => (number, part),
-                None => (number + 1, 0),
+                None => (number.saturating_add(1), 0),
             };
             self.come(|next, ended| ended || next > wanted || part.is_none() && next >= wanted, number).await?;
         } else if part.is_some() {
@@ -211,7 +211,7 @@ impl Shelf {
     /// Waits until `is_there` of the next part and of whether the stream has ended.
     async fn come(&self, is_there: impl Fn((u64, usize), bool) -> bool, number: u64) -> Result<(), Missing> {
         let mut news = self.next.subscribe();
-        if number > news.borrow().0 + AHEAD {
+        if number > news.borrow().0.saturating_add(AHEAD) {
             return Err(Missing::TooFar);
         }
         let patience = Duration::from_secs(self.lengths.segment * 3);

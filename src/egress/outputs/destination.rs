@@ -161,6 +161,11 @@ impl Destination {
         Self::of_http(url, Secret::from(self.token()), &self.reach)
     }
 
+    /// Whether it is at the same server.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        self.url.origin() == other.url.origin()
+    }
+
     fn checked(self) -> Result<Self, BadDestination> {
         match self.listens_at() {
             Some(at) if !self.reach.allows_listener(at) => Err(BadDestination::Listener(at)),

@@ -143,14 +143,19 @@ fn location(response: &Response) -> Option<&str> {
     response.headers().get(header::LOCATION)?.to_str().ok()
 }
 
-/// Where the session is. A server that does not say so, or names what may not be gone to, notices its end by itself.
+/// Where the session is. A server that does not say so, or names a place that is not its own, notices its end by itself: nobody
+/// is to choose what is deleted elsewhere.
 fn session(by: &Destination, response: &Response) -> Option<Destination> {
     let Some(location) = location(response) else {
         tracing::info!(%by, "a server of WHIP does not say where its session is: it cannot be deleted there");
         return None;
     };
     match by.moved(location) {
-        Ok(session) => Some(session),
+        Ok(session) if session.is_at(by) => Some(session),
+        Ok(session) => {
+            tracing::warn!(%by, %session, "a server of WHIP has its session elsewhere: it is not deleted there");
+            None
+        }
         Err(error) => {
             tracing::warn!(%by, %error, "a server of WHIP has its session where it cannot be deleted");
             None
