@@ -26,32 +26,34 @@ pub(super) async fn answer(
     })
     .await?;
     prepare(webrtcbin);
-    let answer = step("creating the answer", |promise| {
-        webrtcbin.emit_by_name::<()>("create-answer", &[&None::<gst::Structure>, promise]);
-    })
-    .await?
-    .and_then(|reply| reply.get::<gst_webrtc::WebRTCSessionDescription>("answer").ok())
-    .ok_or_else(|| EndpointError::Negotiation { step: "creating the answer", detail: "there is none".into() })?;
-    step("setting the answer", |promise| {
-        webrtcbin.emit_by_name::<()>("set-local-description", &[&answer, promise]);
-    })
-    .await?;
+    let answer =
+        describe(webrtcbin, ["create-answer", "answer"], ["creating the answer", "setting the answer"]).await?;
     write("writing the answer", &answer)
 }
 
 /// Has webrtcbin offer what its transceivers send, and returns the raw offer once it is set: gathering has begun then.
 pub(super) async fn offer(webrtcbin: &gst::Element) -> Result<String, EndpointError> {
-    let offer = step("creating the offer", |promise| {
-        webrtcbin.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, promise]);
+    let offer = describe(webrtcbin, ["create-offer", "offer"], ["creating the offer", "setting the offer"]).await?;
+    write("writing the offer", &offer)
+}
+
+/// Has webrtcbin describe itself, by a signal and the name of what it replies with, and sets that.
+async fn describe(
+    webrtcbin: &gst::Element,
+    [signal, reply]: [&'static str; 2],
+    [creating, setting]: [&'static str; 2],
+) -> Result<gst_webrtc::WebRTCSessionDescription, EndpointError> {
+    let described = step(creating, |promise| {
+        webrtcbin.emit_by_name::<()>(signal, &[&None::<gst::Structure>, promise]);
     })
     .await?
-    .and_then(|reply| reply.get::<gst_webrtc::WebRTCSessionDescription>("offer").ok())
-    .ok_or_else(|| EndpointError::Negotiation { step: "creating the offer", detail: "there is none".into() })?;
-    step("setting the offer", |promise| {
-        webrtcbin.emit_by_name::<()>("set-local-description", &[&offer, promise]);
+    .and_then(|structure| structure.get::<gst_webrtc::WebRTCSessionDescription>(reply).ok())
+    .ok_or_else(|| EndpointError::Negotiation { step: creating, detail: "there is none".into() })?;
+    step(setting, |promise| {
+        webrtcbin.emit_by_name::<()>("set-local-description", &[&described, promise]);
     })
     .await?;
-    write("writing the offer", &offer)
+    Ok(described)
 }
 
 /// Gives webrtcbin the remote `answer` to its offer.
